@@ -1,0 +1,15 @@
+/** Time as the rest of the program sees it. Tests have their own. */
+export interface Clock {
+  /** Monotonic milliseconds, for measuring and for deadlines. Its zero means nothing. */
+  nowMs(): number;
+  /** The time of day in milliseconds since 1970, for logs. It may jump. */
+  wallMs(): number;
+  /** Calls `callback` once, not before `delayMs` from now. */
+  setTimer(delayMs: number, callback: () => void): Timer;
+}
+
+/** A timer that was set. */
+export interface Timer {
+  /** Forgets the timer. Harmless when it has fired. */
+  cancel(): void;
+}
