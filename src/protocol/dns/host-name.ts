@@ -1,0 +1,51 @@
+/**
+ * What may be asked of a resolver as a host name: RFC 952 and RFC 1123 §2.1 letters, digits and hyphens, and the underscore
+ * that hosts in the field carry all the same.
+ */
+
+/** The longest name in text form, without the trailing dot: 255 octets on the wire (RFC 1035 §2.3.4). */
+export const NAME_CHARS_MAX = 253;
+/** The longest label (RFC 1035 §2.3.4). */
+export const LABEL_CHARS_MAX = 63;
+
+/** A name that may be asked for, or why it may not. */
+export type HostName =
+  | { readonly kind: "valid"; readonly name: string }
+  | { readonly kind: "invalid"; readonly detail: string };
+
+const LABEL = /^[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?$/;
+const DIGITS = /^(?:\d+|0x[0-9a-f]*)$/;
+
+/**
+ * Judges a name as a client sent it and brings it into the one form in which it is asked for and cached: lower case,
+ * without the trailing dot.
+ *
+ * Names whose last label is a number are refused, as the URL standard does: no such top level domain can exist, and
+ * "127.1" or "0x7f.1" is an address to some resolvers and so a way around rules about addresses.
+ *
+ * @param text - The name; each character one octet. A single trailing dot is allowed.
+ */
+export function judgeHostName(text: string): HostName {
+  const name = (text.endsWith(".") ? text.slice(0, -1) : text).toLowerCase();
+  if (name.length === 0) return { kind: "invalid", detail: "the name is empty" };
+  if (name.length > NAME_CHARS_MAX) {
+    return { kind: "invalid", detail: `the name has ${name.length} characters, more than ${NAME_CHARS_MAX}` };
+  }
+  const labels = name.split(".");
+  for (const label of labels) {
+    if (label.length === 0) return { kind: "invalid", detail: "the name has an empty label" };
+    if (label.length > LABEL_CHARS_MAX) {
+      return { kind: "invalid", detail: `a label has ${label.length} characters, more than ${LABEL_CHARS_MAX}` };
+    }
+    if (!LABEL.test(label)) return { kind: "invalid", detail: "a label has characters that no host name has" };
+  }
+  if (DIGITS.test(labels[labels.length - 1] ?? "")) {
+    return { kind: "invalid", detail: "the last label is a number" };
+  }
+  return { kind: "valid", name };
+}
+
+/** Whether `name`, in the form that {@link judgeHostName} gives, is `localhost` or below it (RFC 6761 §6.3). */
+export function isLocalhost(name: string): boolean {
+  return name === "localhost" || name.endsWith(".localhost");
+}
