@@ -1,0 +1,33 @@
+/**
+ * `struct sockaddr_in` and `struct sockaddr_in6` as Linux lays them out.
+ *
+ * ```txt
+ * family(2, host order)  port(2)  address(4)  zeros(8)                       16 bytes
+ * family(2, host order)  port(2)  flowinfo(4)  address(16)  scope_id(4)      28 bytes
+ * ```
+ */
+
+import { unwrapMapped } from "../bytes/ip.ts";
+import { readU16 } from "../bytes/read.ts";
+import { writeU16 } from "../bytes/write.ts";
+import { AF_INET, AF_INET6 } from "./libc.ts";
+
+export const SOCKADDR_IN_BYTES = 16;
+export const SOCKADDR_IN6_BYTES = 28;
+
+/** Writes the address of 4 or 16 bytes into `out`, which has 28; returns how many bytes of it count. */
+export function writeSockaddr(ip: Uint8Array, port: number, out: Uint8Array): number {
+  out.fill(0);
+  // Every machine that Bun runs on is little-endian: the family's low byte comes first.
+  out[0] = ip.length === 4 ? AF_INET : AF_INET6;
+  writeU16(out, 2, port);
+  out.set(ip, ip.length === 4 ? 4 : 8);
+  return ip.length === 4 ? SOCKADDR_IN_BYTES : SOCKADDR_IN6_BYTES;
+}
+
+/** The address in a sockaddr, 4 or 16 bytes, mapped addresses unwrapped. A copy. */
+export function readSockaddr(sockaddr: Uint8Array): { ip: Uint8Array; port: number } {
+  const port = readU16(sockaddr, 2);
+  const ip = sockaddr[0] === AF_INET ? sockaddr.slice(4, 8) : unwrapMapped(sockaddr.slice(8, 24));
+  return { ip, port };
+}

@@ -1,0 +1,261 @@
+/**
+ * One client's conversation with the proxy up to the moment when bytes are only passed on (RFC 1928 §3 to §6, RFC 1929).
+ *
+ * ```txt
+ *            greeting              credentials            request                connected()
+ * Greeting ───────────→ UserPass ───────────────→ Verdict ────────→ … Request ──────────→ Answer ──────────→ Open
+ *     │ no auth wanted                               │ authenticated(false)                  │ refused()
+ *     └───────────────────────────────→ Request      └──────→ Closing ←──────────────────────┘
+ * ```
+ *
+ * Sans-I/O: bytes and time go in, events come out. The time limits of the conversation are part of it: the handshake as
+ * a whole, so that a trickle of bytes buys nothing, and the wait for the client to close after its last answer.
+ */
+
+import type { Decoded } from "../../bytes/decoded.ts";
+import type { Machine } from "../machine.ts";
+import { type FailureRep, Method, UserPassStatus } from "./constants.ts";
+import { repOfFault, type SocksFault } from "./fault.ts";
+import { decodeGreeting, encodeMethodSelection } from "./greeting.ts";
+import { encodeFailure, encodeSuccess } from "./reply.ts";
+import { decodeRequest, type Request } from "./request.ts";
+import { type Credentials, decodeUserPass, encodeUserPassReply } from "./userpass.ts";
+
+export interface ServerSessionOptions {
+  /** Authentication by name and password is demanded; otherwise nothing is. */
+  readonly usersRequired: boolean;
+  /** See {@link decodeRequest}. */
+  readonly ignoreReserved: boolean;
+  /** From the first moment to the complete request, in milliseconds; `Infinity` for no limit. */
+  readonly handshakeTimeoutMs: number;
+  /** How long the client may take to close after its last answer, in milliseconds. RFC 1928 §6 allows 10 s. */
+  readonly closeTimeoutMs: number;
+}
+
+/** What whoever drives the session is to do next. */
+export type ServerEvent =
+  /** Send these bytes, in one write. */
+  | { readonly kind: "send"; readonly bytes: Uint8Array }
+  /** Judge the credentials and call `authenticated`. They are views: copy what must outlive the call to `pollEvent`. */
+  | ({ readonly kind: "authenticate" } & Credentials)
+  /** Carry out the request and call `connected` or `refused`. */
+  | { readonly kind: "request"; readonly request: Request }
+  /** The client broke the protocol. The answer, where one is due, has been given before. */
+  | { readonly kind: "fault"; readonly fault: SocksFault }
+  /** Send FIN: nothing more will be said. The client has until `pollTimeout()` to do the same. */
+  | { readonly kind: "finish" }
+  /** Close at once: a time limit was reached. */
+  | { readonly kind: "close"; readonly reason: "handshake-timeout" | "close-timeout" };
+
+type State = "greeting" | "userpass" | "verdict" | "request" | "answer" | "open" | "closing";
+
+const NOTHING = new Uint8Array(0);
+const SELECT_NO_AUTHENTICATION = encodeMethodSelection(Method.NoAuthenticationRequired);
+const SELECT_USERNAME_PASSWORD = encodeMethodSelection(Method.UsernamePassword);
+const SELECT_NONE = encodeMethodSelection(Method.NoAcceptableMethods);
+const USERPASS_SUCCESS = encodeUserPassReply(UserPassStatus.Success);
+const USERPASS_FAILURE = encodeUserPassReply(UserPassStatus.Failure);
+
+export class ServerSession implements Machine<ServerEvent> {
+  readonly #options: ServerSessionOptions;
+  #state: State = "greeting";
+  #deadlineMs: number;
+  /** What has arrived and is not understood yet. BOUNDED by the driver, which stops reading at {@link heldBytes}. */
+  #input: Uint8Array = NOTHING;
+  /** BOUNDED: a step adds at most three events, and a step is taken only when this is empty. */
+  #events: ServerEvent[] = [];
+
+  /** @param nowMs - When the client connected. */
+  constructor(options: ServerSessionOptions, nowMs: number) {
+    this.#options = options;
+    this.#deadlineMs = nowMs + options.handshakeTimeoutMs;
+  }
+
+  /** Whether the client has been let in and its request stands: what follows is payload. */
+  get isOpen(): boolean {
+    return this.#state === "open";
+  }
+
+  /** Whether the last answer has been given and only the end of the connection is waited for. */
+  get isClosing(): boolean {
+    return this.#state === "closing";
+  }
+
+  /** Whether the request has not arrived whole yet. */
+  get isHandshake(): boolean {
+    return this.#state !== "answer" && this.#state !== "open" && this.#state !== "closing";
+  }
+
+  /** How many bytes wait to be understood: what a client sent ahead of our answers. */
+  get heldBytes(): number {
+    return this.#input.length;
+  }
+
+  handleInput(bytes: Uint8Array, nowMs: number): void {
+    // After the last answer nothing that the client says matters.
+    if (this.#state === "closing") return;
+    if (this.#state === "verdict" || this.#state === "answer" || this.#state === "open") {
+      this.#hold(bytes);
+      return;
+    }
+    if (this.#input.length === 0) {
+      // The usual case: one message a segment, understood without a copy.
+      const rest = this.#understand(bytes, nowMs);
+      if (rest.length > 0) this.#hold(rest);
+      return;
+    }
+    this.#hold(bytes);
+    this.#resume(nowMs);
+  }
+
+  handleTimeout(nowMs: number): void {
+    if (nowMs < this.#deadlineMs) return;
+    this.#events.push({ kind: "close", reason: this.#state === "closing" ? "close-timeout" : "handshake-timeout" });
+    this.#state = "closing";
+    this.#deadlineMs = Number.POSITIVE_INFINITY;
+  }
+
+  pollEvent(): ServerEvent | undefined {
+    return this.#events.shift();
+  }
+
+  pollTimeout(): number {
+    return this.#deadlineMs;
+  }
+
+  /** Answers an `authenticate` event. */
+  authenticated(accepted: boolean, nowMs: number): void {
+    if (this.#state !== "verdict") return;
+    this.#send(accepted ? USERPASS_SUCCESS : USERPASS_FAILURE);
+    if (!accepted) {
+      this.#finish(nowMs);
+      return;
+    }
+    this.#state = "request";
+    this.#resume(nowMs);
+  }
+
+  /**
+   * Answers a `request` event: the target has accepted.
+   *
+   * @param bndAddr - The local address of the outgoing socket, 4 or 16 bytes, never mapped.
+   * @returns What the client sent ahead of the answer: the first payload for the target.
+   */
+  connected(bndAddr: Uint8Array, bndPort: number): Uint8Array {
+    if (this.#state !== "answer") throw new Error(`connected() in state ${this.#state}`);
+    this.#state = "open";
+    this.#send(encodeSuccess(bndAddr, bndPort));
+    const early = this.#input;
+    this.#input = NOTHING;
+    return early;
+  }
+
+  /** Answers a `request` event: it cannot be carried out, for this reason. */
+  refused(rep: FailureRep, nowMs: number): void {
+    if (this.#state !== "answer") throw new Error(`refused() in state ${this.#state}`);
+    this.#send(encodeFailure(rep));
+    this.#finish(nowMs);
+  }
+
+  /** Takes as many messages from `bytes` as are whole and may be judged now; returns what is left, a view. */
+  #understand(bytes: Uint8Array, nowMs: number): Uint8Array {
+    let rest = bytes;
+    while (rest.length > 0) {
+      const used = this.#step(rest, nowMs);
+      if (used === 0) return rest;
+      rest = rest.subarray(used);
+    }
+    return rest;
+  }
+
+  /** One message; returns how many bytes it took, 0 when there is nothing to do before more bytes or an answer come. */
+  #step(bytes: Uint8Array, nowMs: number): number {
+    switch (this.#state) {
+      case "greeting":
+        return this.#take(decodeGreeting(bytes), nowMs, (methods) => this.#select(methods, nowMs));
+      case "userpass":
+        return this.#take(decodeUserPass(bytes), nowMs, ({ uname, passwd }) => {
+          this.#state = "verdict";
+          this.#events.push({ kind: "authenticate", uname, passwd });
+        });
+      case "request":
+        return this.#take(decodeRequest(bytes, this.#options), nowMs, (request) => {
+          this.#state = "answer";
+          this.#deadlineMs = Number.POSITIVE_INFINITY;
+          this.#events.push({ kind: "request", request });
+        });
+      case "verdict":
+      case "answer":
+      case "open":
+      case "closing":
+        return 0;
+      default:
+        return this.#state satisfies never;
+    }
+  }
+
+  #take<Value>(decoded: Decoded<Value, SocksFault>, nowMs: number, accept: (value: Value) => void): number {
+    switch (decoded.kind) {
+      case "incomplete":
+        return 0;
+      case "invalid":
+        this.#reject(decoded.fault, nowMs);
+        return 0;
+      case "done":
+        accept(decoded.value);
+        return decoded.bytesRead;
+      default:
+        return decoded satisfies never;
+    }
+  }
+
+  //= rfc1928#3/method-selection
+  //= rfc1928#3/no-acceptable-method
+  #select(offered: Uint8Array, nowMs: number): void {
+    const { usersRequired } = this.#options;
+    const wanted = usersRequired ? Method.UsernamePassword : Method.NoAuthenticationRequired;
+    if (!offered.includes(wanted)) {
+      this.#send(SELECT_NONE);
+      this.#events.push({ kind: "fault", fault: "no-acceptable-method" });
+      this.#finish(nowMs);
+      return;
+    }
+    this.#send(usersRequired ? SELECT_USERNAME_PASSWORD : SELECT_NO_AUTHENTICATION);
+    this.#state = usersRequired ? "userpass" : "request";
+  }
+
+  #reject(fault: SocksFault, nowMs: number): void {
+    // A peer that speaks another protocol would not understand an answer of ours; it gets none before the request.
+    if (this.#state === "request" && fault !== "bad-version") this.#send(encodeFailure(repOfFault(fault)));
+    else if (this.#state === "userpass") this.#send(USERPASS_FAILURE);
+    this.#events.push({ kind: "fault", fault });
+    this.#finish(nowMs);
+  }
+
+  #finish(nowMs: number): void {
+    this.#state = "closing";
+    this.#input = NOTHING;
+    this.#deadlineMs = nowMs + this.#options.closeTimeoutMs;
+    this.#events.push({ kind: "finish" });
+  }
+
+  #resume(nowMs: number): void {
+    const held = this.#input;
+    this.#input = NOTHING;
+    const rest = this.#understand(held, nowMs);
+    // `held` is ours already: a view of it will do.
+    if (!this.isClosing) this.#input = rest;
+  }
+
+  #hold(bytes: Uint8Array): void {
+    if (this.isClosing) return;
+    const joined = new Uint8Array(this.#input.length + bytes.length);
+    joined.set(this.#input);
+    joined.set(bytes, this.#input.length);
+    this.#input = joined;
+  }
+
+  #send(bytes: Uint8Array): void {
+    this.#events.push({ kind: "send", bytes });
+  }
+}
