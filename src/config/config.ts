@@ -1,0 +1,126 @@
+/**
+ * What the program knows of its configuration, once it has been read, merged and judged: plain data, deeply frozen, with
+ * every default filled in. The keys of the file are the same in snake_case; `schema.ts` describes them.
+ */
+
+import type { AddressRange } from "../ports/address-range.ts";
+
+export interface Config {
+  readonly socks: SocksConfig;
+  /** BOUNDED by {@link USERS_MAX}. Names are unique. */
+  readonly users: readonly UserConfig[];
+  readonly relay: RelayConfig;
+  readonly timeouts: TimeoutsConfig;
+  readonly limits: LimitsConfig;
+  readonly destinations: DestinationsConfig;
+  readonly accessLog: AccessLogConfig;
+  readonly log: LogConfig;
+  readonly admin: AdminConfig;
+}
+
+/** The most users that a configuration may hold. */
+export const USERS_MAX = 65_536;
+/** The most addresses to listen on, for SOCKS and for the admin protocol each. */
+export const LISTEN_MAX = 64;
+/** The most entries of one list of address ranges. */
+export const RANGES_MAX = 4096;
+
+export interface SocksConfig {
+  /** At least one. */
+  readonly listen: readonly ListenConfig[];
+  /** "users": RFC 1929 is demanded of everybody. "none": no authentication, and no users. */
+  readonly auth: "none" | "users";
+  /** The queue of connections that the kernel has finished and we have not accepted yet. */
+  readonly backlog: number;
+}
+
+export interface ListenConfig {
+  /** An IP address, without brackets. */
+  readonly address: string;
+  /** 0 takes a free port. */
+  readonly port: number;
+  /** The IP address by which clients reach us from outside, where it is not the one that we are bound to. */
+  readonly advertise: string | undefined;
+}
+
+export interface UserConfig {
+  /** 1 to 255 bytes as UTF-8, which is what a client must send. */
+  readonly name: string;
+  readonly secret: Secret;
+}
+
+export type Secret =
+  /** 1 to 255 bytes as UTF-8. */
+  | { readonly kind: "plain"; readonly password: string }
+  /** An argon2id hash as a PHC string. */
+  | { readonly kind: "hash"; readonly phc: string };
+
+export interface RelayConfig {
+  /** Bytes held for each direction of a tunnel while its receiver is slow. 300 to 16777216. */
+  readonly bufferSize: number;
+  readonly noDelay: boolean;
+  /** Silence before TCP asks whether the peer still lives. 0: never. */
+  readonly keepAliveMs: number;
+}
+
+/** All in milliseconds; 0 is off. */
+export interface TimeoutsConfig {
+  /** The whole handshake, from the accept to the complete request. */
+  readonly handshakeMs: number;
+  /** Looking up and connecting, over all addresses of a name. */
+  readonly connectMs: number;
+  /** A tunnel on which no byte moves in either direction. */
+  readonly idleMs: number;
+  /** A tunnel one side of which has ended, counted from the last byte that moved. */
+  readonly halfClosedMs: number;
+  /** How long a stop waits for open tunnels. */
+  readonly drainMs: number;
+  /** How long a client may take to close after a reply that said no. Never off; RFC 1928 section 6 grants 10 s. */
+  readonly replyCloseMs: number;
+}
+
+export interface LimitsConfig {
+  /** Clients connected at once. 0: as many as the descriptors allow. */
+  readonly connections: number;
+  /** Clients connected at once from one address. 0: no limit. */
+  readonly connectionsPerAddress: number;
+  /** Handshakes in progress at once from one address. 0: no limit. */
+  readonly handshakesPerAddress: number;
+  /** Password hashes computed at once. */
+  readonly hashChecks: number;
+  /** Password checks that wait for a turn. */
+  readonly hashQueue: number;
+}
+
+export interface DestinationsConfig {
+  readonly deny: readonly AddressRange[];
+  /** Holds for clients that do not come from loopback. */
+  readonly denyFromRemote: readonly AddressRange[];
+  /** Exceptions from both lists above. */
+  readonly allow: readonly AddressRange[];
+}
+
+export interface AccessLogConfig {
+  /** A file, "-" for stdout, "off" for none. */
+  readonly path: string;
+  /** Bytes of lines not yet written that are kept; further lines are dropped and counted. */
+  readonly queueBytes: number;
+}
+
+export interface LogConfig {
+  readonly level: "debug" | "info" | "warn" | "error";
+  /** "auto": text on a terminal, JSON elsewhere. */
+  readonly format: "auto" | "json" | "text";
+}
+
+export interface AdminConfig {
+  /** At least one IP address, without brackets. */
+  readonly listen: readonly string[];
+  /** SCTP port. 0 takes a free one. */
+  readonly port: number;
+  readonly transport: "auto" | "kernel" | "udp";
+  /** The UDP port of the encapsulation (RFC 6951). */
+  readonly udpPort: number;
+  /** Absent: the administrator gets a generated password. */
+  readonly user: UserConfig | undefined;
+}

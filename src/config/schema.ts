@@ -1,0 +1,283 @@
+/**
+ * The configuration file as zod schemas: every key with its meaning, its default and what is legal. From here come the
+ * checks, `sockeye.schema.json`, `sockeye.example.toml` and `docs/configuration.md`.
+ *
+ * Rules between keys stand in `rules.ts`, because zod stops at the first level that has a mistake and we want all of them.
+ */
+
+import { z } from "zod";
+import { BUFFER_SIZE_DEFAULT, BUFFER_SIZE_MAX, BUFFER_SIZE_MIN } from "../ports/control.ts";
+import {
+  type AccessLogConfig,
+  type AdminConfig,
+  type DestinationsConfig,
+  LISTEN_MAX,
+  type LimitsConfig,
+  type LogConfig,
+  RANGES_MAX,
+  type RelayConfig,
+  type TimeoutsConfig,
+  USERS_MAX,
+  type UserConfig,
+} from "./config.ts";
+import { ADDRESS, duration, FLAG, integer, list, oneOf, PORT, rangeList, shortText } from "./values.ts";
+
+const MIB = 1_048_576;
+
+/** A table that knows its keys; every other key is a mistake. `wanted` is said of what is no table at all. */
+function table<Shape extends z.core.$ZodLooseShape>(
+  shape: Shape,
+  wanted: string = "a table",
+): z.ZodObject<Shape, z.core.$strict> {
+  return z.strictObject(shape, {
+    error: (issue) =>
+      issue.code === "unrecognized_keys" ? `one of the keys ${Object.keys(shape).join(", ")}` : wanted,
+  });
+}
+
+const PASSWORD = shortText("a password").describe(
+  "The password in clear. Give the file mode 0600, or use password_hash.",
+);
+const HASH_WANTED = "an argon2id hash as `sockeye hash-password` prints it ($argon2id$v=19$…)";
+const PASSWORD_HASH = z
+  .string({ error: HASH_WANTED })
+  .regex(/^\$argon2id\$v=19\$m=\d+,t=\d+,p=\d+\$[A-Za-z0-9+/]+\$[A-Za-z0-9+/]+$/, { error: HASH_WANTED })
+  .describe("The password as an argon2id hash, as `sockeye hash-password` prints it.");
+
+const USER: z.ZodType<UserConfig> = table(
+  {
+    name: shortText("a name").meta({ description: "What the client sends as its user name.", examples: ["alice"] }),
+    password: PASSWORD.optional(),
+    password_hash: PASSWORD_HASH.optional(),
+  },
+  "a user: NAME:PASSWORD on the command line, in the file a table with the keys name and password or password_hash",
+)
+  .refine((user) => (user.password === undefined) !== (user.password_hash === undefined), {
+    error: "exactly one of the keys password and password_hash",
+    when: ({ value }) => typeof value === "object" && value !== null && !Array.isArray(value),
+  })
+  .transform(({ name, password, password_hash }) => ({
+    name,
+    secret:
+      password_hash === undefined ? { kind: "plain", password: password ?? "" } : { kind: "hash", phc: password_hash },
+  }));
+
+const LISTEN = z.union(
+  [
+    ADDRESS,
+    table({
+      address: ADDRESS.meta({ description: "The IP address to listen on.", examples: ["192.0.2.1"] }),
+      port: PORT.optional().describe("The port for this address, in place of socks.port."),
+      advertise: ADDRESS.optional().describe(
+        "The IP address by which clients reach this listener from outside, where it stands behind NAT.",
+      ),
+    }),
+  ],
+  { error: "an IP address, or a table with the key address" },
+);
+
+/** `[socks]` as it was read; `load.ts` makes a `SocksConfig` of it, once it knows whether there are users. */
+export interface SocksSection {
+  readonly listen: readonly (
+    | string
+    | { readonly address: string; readonly port?: number | undefined; readonly advertise?: string | undefined }
+  )[];
+  readonly port: number;
+  readonly auth?: "none" | "users" | undefined;
+  readonly backlog: number;
+}
+
+const SOCKS: z.ZodType<SocksSection> = table({
+  listen: list(LISTEN, 1, LISTEN_MAX, "an array of addresses")
+    .prefault(["127.0.0.1", "::1"])
+    .describe(
+      'IP addresses to listen on, each as text or as a table { address = "…", port = …, advertise = "…" }. An address other than loopback needs users, or auth = "none".',
+    ),
+  port: PORT.prefault(1080).describe("The port to listen on; 0 takes a free one."),
+  auth: oneOf("none", "users")
+    .optional()
+    .meta({
+      description:
+        'Who may use the proxy. "users": those of [[users]]. "none": anybody who can reach it. Unless it is said here, it is "users" as soon as there is one, and "none" only as long as every address is a loopback one.',
+      examples: ["users"],
+    }),
+  backlog: integer(1, 65_535)
+    .prefault(4096)
+    .describe(
+      "Connections that the system keeps waiting until they are accepted. Beyond it, the system drops the client's SYN, and the client tries again.",
+    ),
+});
+
+const RELAY: z.ZodType<RelayConfig> = table({
+  buffer_size: integer(BUFFER_SIZE_MIN, BUFFER_SIZE_MAX)
+    .prefault(BUFFER_SIZE_DEFAULT)
+    .describe(
+      "Bytes that one direction of a tunnel holds while its receiver is slow. At that amount the proxy stops reading from the sender. Can be changed while the proxy runs.",
+    ),
+  no_delay: FLAG.prefault(true).describe("Send small pieces at once (TCP_NODELAY)."),
+  keep_alive: duration("never")
+    .prefault("1m")
+    .describe("How long a TCP connection may be silent before the system asks whether its other end still lives."),
+}).transform((section) => ({
+  bufferSize: section.buffer_size,
+  noDelay: section.no_delay,
+  keepAliveMs: section.keep_alive,
+}));
+
+/** RFC 1928 section 6: the connection is closed no more than 10 seconds after a failure was detected. */
+const REPLY_CLOSE_MS_MAX = 10_000;
+
+const TIMEOUTS: z.ZodType<TimeoutsConfig> = table({
+  handshake: duration("no limit")
+    .prefault("10s")
+    .describe("The whole SOCKS handshake, from the accept to the complete request. Then the client is disconnected."),
+  connect: duration("no limit")
+    .prefault("15s")
+    .describe(
+      "Looking up the name and connecting, over all of its addresses. Then the client gets reply 6 (TTL expired).",
+    ),
+  idle: duration("no limit")
+    .prefault("2h5m")
+    .describe("A tunnel on which no byte moves in either direction. Then both of its connections are closed."),
+  half_closed: duration("no limit")
+    .prefault("10m")
+    .describe(
+      "A tunnel one side of which has ended and on which no byte moves. Then both of its connections are closed.",
+    ),
+  drain: duration("no limit")
+    .prefault("30s")
+    .describe("How long a stop (SIGTERM, SIGINT) waits for open tunnels. Then they are closed."),
+  reply_close: duration(undefined, REPLY_CLOSE_MS_MAX)
+    .prefault("5s")
+    .describe("How long a client may take to close after a reply that refused it. Then it is disconnected."),
+}).transform((section) => ({
+  handshakeMs: section.handshake,
+  connectMs: section.connect,
+  idleMs: section.idle,
+  halfClosedMs: section.half_closed,
+  drainMs: section.drain,
+  replyCloseMs: section.reply_close,
+}));
+
+const LIMITS: z.ZodType<LimitsConfig> = table({
+  connections: integer(0, 10_000_000)
+    .prefault(0)
+    .describe(
+      "Clients connected at once; 0: as many as the process may have descriptors for. Further clients are disconnected at once, and counted.",
+    ),
+  connections_per_address: integer(0, 10_000_000)
+    .prefault(16_384)
+    .describe(
+      "Clients connected at once from one address; 0: no limit. Further ones are disconnected at once, and counted.",
+    ),
+  handshakes_per_address: integer(0, 10_000_000)
+    .prefault(4096)
+    .describe(
+      "Handshakes in progress at once from one address; 0: no limit. Further ones are disconnected at once, and counted.",
+    ),
+  hash_checks: integer(1, 1024)
+    .prefault(4)
+    .describe("Password hashes computed at once, each on a thread of its own. Further ones wait (hash_queue)."),
+  hash_queue: integer(0, 1_000_000)
+    .prefault(256)
+    .describe(
+      "Password checks that wait for a turn. Further clients are refused as with a wrong password, and counted.",
+    ),
+}).transform((section) => ({
+  connections: section.connections,
+  connectionsPerAddress: section.connections_per_address,
+  handshakesPerAddress: section.handshakes_per_address,
+  hashChecks: section.hash_checks,
+  hashQueue: section.hash_queue,
+}));
+
+const DESTINATIONS: z.ZodType<DestinationsConfig> = table({
+  deny: rangeList(RANGES_MAX)
+    .prefault([])
+    .describe(
+      "Where nobody may connect to: addresses (192.0.2.7), ranges (10.0.0.0/8), or the names loopback, unspecified, link-local, private, multicast, any. Names are judged by the addresses that they stand for. The client gets reply 2 (not allowed).",
+    ),
+  deny_from_remote: rangeList(RANGES_MAX)
+    .prefault(["loopback", "unspecified", "link-local", "multicast"])
+    .describe("Where clients that do not come from loopback may not connect to. As deny."),
+  allow: rangeList(RANGES_MAX).prefault([]).describe("Exceptions from both lists. As deny."),
+}).transform((section) => ({
+  deny: section.deny,
+  denyFromRemote: section.deny_from_remote,
+  allow: section.allow,
+}));
+
+const PATH_WANTED = 'a path, "-" for stdout, or "off"';
+const ACCESS_LOG: z.ZodType<AccessLogConfig> = table({
+  path: z
+    .string({ error: PATH_WANTED })
+    .min(1, { error: PATH_WANTED })
+    .prefault("-")
+    .describe('Where the access log goes: a file, "-" for stdout, "off" for nowhere. SIGHUP reopens the file.'),
+  queue_bytes: integer(65_536, 1024 * MIB)
+    .prefault(16 * MIB)
+    .describe(
+      "Bytes of lines kept while the file or its reader is slow. Further lines are dropped and counted; the proxy itself never waits.",
+    ),
+}).transform((section) => ({ path: section.path, queueBytes: section.queue_bytes }));
+
+const LOG: z.ZodType<LogConfig> = table({
+  level: oneOf("debug", "info", "warn", "error")
+    .prefault("info")
+    .describe("The least important diagnostics that are written to stderr."),
+  format: oneOf("auto", "json", "text")
+    .prefault("auto")
+    .describe('How diagnostics are written; "auto" is text on a terminal and JSON elsewhere.'),
+});
+
+const ADMIN: z.ZodType<AdminConfig> = table({
+  listen: list(ADDRESS, 1, LISTEN_MAX, "an array of addresses")
+    .prefault(["127.0.0.1", "::1"])
+    .describe("IP addresses on which the admin protocol is served."),
+  port: PORT.prefault(8080).describe("The SCTP port of the admin protocol; 0 takes a free one."),
+  transport: oneOf("auto", "kernel", "udp")
+    .prefault("auto")
+    .describe(
+      '"kernel": the SCTP of the operating system. "udp": SCTP in UDP (RFC 6951). "auto": the kernel\'s where it has one.',
+    ),
+  udp_port: PORT.prefault(9899).describe("The UDP port of SCTP in UDP; 0 takes a free one."),
+  user: USER.optional().describe(
+    "The administrator. Without one, a password is generated and kept in the state directory.",
+  ),
+}).transform((section) => ({
+  listen: section.listen,
+  port: section.port,
+  transport: section.transport,
+  udpPort: section.udp_port,
+  user: section.user,
+}));
+
+/** What the schema makes of a file: a `Config`, but for what depends on several sections at once. */
+export interface Sections {
+  readonly socks: SocksSection;
+  readonly users: readonly UserConfig[];
+  readonly relay: RelayConfig;
+  readonly timeouts: TimeoutsConfig;
+  readonly limits: LimitsConfig;
+  readonly destinations: DestinationsConfig;
+  readonly access_log: AccessLogConfig;
+  readonly log: LogConfig;
+  readonly admin: AdminConfig;
+}
+
+/** The whole file. */
+export const SCHEMA: z.ZodType<Sections> = table({
+  socks: SOCKS.prefault({}).describe("The SOCKS5 listeners."),
+  users: list(USER, 0, USERS_MAX, "an array of tables")
+    .prefault([])
+    .describe("The users of the proxy (RFC 1929), one [[users]] each. With any, nobody gets in without a password."),
+  relay: RELAY.prefault({}).describe("The tunnels."),
+  timeouts: TIMEOUTS.prefault({}).describe(
+    'Time limits, as text such as "500ms", "30s" or "2h5m". 0 turns one off, except reply_close.',
+  ),
+  limits: LIMITS.prefault({}).describe("What clients can make the proxy hold."),
+  destinations: DESTINATIONS.prefault({}).describe("Where clients may connect to."),
+  access_log: ACCESS_LOG.prefault({}).describe("One line of JSON for each finished request."),
+  log: LOG.prefault({}).describe("Diagnostics, on stderr."),
+  admin: ADMIN.prefault({}).describe("The admin protocol over SCTP."),
+});
