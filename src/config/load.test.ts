@@ -36,7 +36,7 @@ const user = (name: string, password: string): OptionValue => ({
 describe("defaults", () => {
   const defaults = config(parseConfig({}));
 
-  test("a loopback proxy without users", () => {
+  test("a loopback proxy without users, on port 1080 [rfc1928#3/tcp-port]", () => {
     expect(defaults.socks).toEqual({
       listen: [
         { address: "127.0.0.1", port: 1080, advertise: undefined },

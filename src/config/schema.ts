@@ -93,6 +93,7 @@ const SOCKS: z.ZodType<SocksSection> = table({
     .describe(
       'IP addresses to listen on, each as text or as a table { address = "…", port = …, advertise = "…" }. An address other than loopback needs users, or auth = "none".',
     ),
+  //= rfc1928#3/tcp-port
   port: PORT.prefault(1080).describe("The port to listen on; 0 takes a free one."),
   auth: oneOf("none", "users")
     .optional()
