@@ -1,5 +1,6 @@
 /** Servers for a proxy to connect to, each with one habit. All on free ports, all with half-open connections allowed. */
 
+import { createHash } from "node:crypto";
 import type { Socket } from "bun";
 import { ByteSender } from "./byte-sender.ts";
 
@@ -11,6 +12,8 @@ interface Habit {
   drain?(connection: Connection): void;
   /** The other side has sent its FIN. */
   end?(connection: Connection): void;
+  /** Both FINs are through, or a reset came. */
+  close?(connection: Connection): void;
 }
 
 /** One connection of an origin. */
@@ -33,6 +36,8 @@ export interface Origin extends Disposable {
   readonly bytesReceived: number;
   /** Resets every connection (RST). */
   resetAll(): void;
+  /** Reads again on every connection that was not read from. */
+  resumeAll(): void;
 }
 
 function serve(habit: Habit, host: string): Origin {
@@ -64,6 +69,7 @@ function serve(habit: Habit, host: string): Origin {
       },
       close: ({ data: connection }) => {
         connections.delete(connection);
+        habit.close?.(connection);
       },
     },
   });
@@ -81,6 +87,9 @@ function serve(habit: Habit, host: string): Origin {
     },
     resetAll: () => {
       for (const { socket } of connections) socket.terminate();
+    },
+    resumeAll: () => {
+      for (const { socket } of connections) socket.resume();
     },
     [Symbol.dispose]: () => listener.stop(true),
   };
@@ -107,7 +116,7 @@ export function sinkOrigin(host = "127.0.0.1"): Origin {
   return serve({}, host);
 }
 
-/** Accepts and never reads, so that what is sent to it piles up on the way. */
+/** Accepts and does not read, so that what is sent to it piles up on the way. */
 export function silentOrigin(host = "127.0.0.1"): Origin {
   return serve({ open: ({ socket }) => void socket.pause() }, host);
 }
@@ -144,4 +153,31 @@ export function sourceOrigin(pieces: () => Iterable<Uint8Array>, host = "127.0.0
 /** Resets the connection (RST) at the first byte that it gets. */
 export function resettingOrigin(host = "127.0.0.1"): Origin {
   return serve({ data: ({ socket }) => socket.terminate() }, host);
+}
+
+/** An origin for one exchange, which says what it got. */
+export interface ExchangeOrigin extends Origin {
+  /** Resolves when the other side has sent its FIN. */
+  readonly ended: Promise<void>;
+  /** SHA-256 of the bytes received, in hexadecimal; only once, after {@link ended}. */
+  receivedSha256(): string;
+}
+
+/** Sends `bytes` and its FIN, and at the same time reads to the other side's. */
+export function exchangeOrigin(bytes: Uint8Array, host = "127.0.0.1"): ExchangeOrigin {
+  const received = createHash("sha256");
+  const { promise: ended, resolve } = Promise.withResolvers<void>();
+  const origin = serve(
+    {
+      open: ({ sender }) => {
+        sender.send(bytes);
+        sender.end();
+      },
+      data: (_, piece) => void received.update(piece),
+      end: () => resolve(),
+      close: () => resolve(),
+    },
+    host,
+  );
+  return Object.assign(origin, { ended, receivedSha256: () => received.digest("hex") });
 }
