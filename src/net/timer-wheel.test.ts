@@ -1,0 +1,119 @@
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { FakeClock } from "../../test/support/fake-clock.ts";
+import { Deadline, SLOT_MS, TimerWheel } from "./timer-wheel.ts";
+
+describe("TimerWheel", () => {
+  test("fires once, never early, at most a slot late", () => {
+    const clock = new FakeClock(1234.5);
+    const wheel = new TimerWheel(clock);
+    const fired: number[] = [];
+    wheel.set(new Deadline((nowMs) => fired.push(nowMs)), clock.nowMs() + 1000);
+    clock.advance(999);
+    expect(fired).toEqual([]);
+    clock.advance(1 + SLOT_MS);
+    expect(fired.length).toBe(1);
+    clock.advance(1_000_000);
+    expect(fired.length).toBe(1);
+    expect(wheel.count).toBe(0);
+    expect(clock.timerCount).toBe(0);
+  });
+
+  test("a cleared deadline does not fire; a moved one fires once, at its new time", () => {
+    const clock = new FakeClock(0);
+    const wheel = new TimerWheel(clock);
+    const fired: string[] = [];
+    const cleared = new Deadline(() => fired.push("cleared"));
+    const moved = new Deadline(() => fired.push("moved"));
+    wheel.set(cleared, 100);
+    wheel.set(moved, 100);
+    wheel.clear(cleared);
+    wheel.set(moved, 10_000);
+    clock.advance(9_999);
+    expect(fired).toEqual([]);
+    clock.advance(1 + SLOT_MS);
+    expect(fired).toEqual(["moved"]);
+  });
+
+  test("Infinity clears", () => {
+    const clock = new FakeClock(0);
+    const wheel = new TimerWheel(clock);
+    const deadline = new Deadline(() => expect.unreachable());
+    wheel.set(deadline, 100);
+    wheel.set(deadline, Number.POSITIVE_INFINITY);
+    expect(wheel.count).toBe(0);
+    clock.advance(1000);
+  });
+
+  test("a deadline may set itself again, and clear its neighbours, while it fires", () => {
+    const clock = new FakeClock(0);
+    const wheel = new TimerWheel(clock);
+    let times = 0;
+    const neighbour = new Deadline(() => undefined);
+    const again: Deadline = new Deadline((nowMs) => {
+      times++;
+      wheel.clear(neighbour);
+      if (times < 3) wheel.set(again, nowMs + 100);
+    });
+    wheel.set(again, 100);
+    wheel.set(neighbour, 200);
+    clock.advance(10_000);
+    expect(times).toBe(3);
+    expect(wheel.count).toBe(0);
+  });
+
+  test("a deadline that another one clears or moves in the very slot that fires does not fire", () => {
+    const clock = new FakeClock(0);
+    const wheel = new TimerWheel(clock);
+    const fired: string[] = [];
+    const cleared = new Deadline(() => fired.push("cleared"));
+    const moved = new Deadline(() => fired.push("moved"));
+    wheel.set(
+      new Deadline(() => {
+        wheel.clear(cleared);
+        wheel.set(moved, 5000);
+      }),
+      100,
+    );
+    wheel.set(cleared, 100);
+    wheel.set(moved, 100);
+    clock.advance(1000);
+    expect(fired).toEqual([]);
+    clock.advance(5000);
+    expect(fired).toEqual(["moved"]);
+  });
+
+  test("against a plain list of times, whatever is set, moved and cleared", () => {
+    const operation = fc.record({
+      index: fc.nat({ max: 9 }),
+      delayMs: fc.oneof(fc.nat({ max: 500 }), fc.nat({ max: 300_000 }), fc.constant(Number.POSITIVE_INFINITY)),
+      advanceMs: fc.oneof(fc.constant(0), fc.nat({ max: 300 }), fc.nat({ max: 200_000 })),
+    });
+    fc.assert(
+      fc.property(fc.array(operation, { maxLength: 60 }), (operations) => {
+        const clock = new FakeClock(17);
+        const wheel = new TimerWheel(clock);
+        const due = new Map<number, number>();
+        const deadlines = Array.from(
+          { length: 10 },
+          (_, index) =>
+            new Deadline((nowMs) => {
+              const wanted = due.get(index) ?? expect.unreachable();
+              expect(nowMs).toBeGreaterThanOrEqual(wanted);
+              expect(nowMs).toBeLessThanOrEqual(wanted + SLOT_MS + 1);
+              due.delete(index);
+            }),
+        );
+        for (const { index, delayMs, advanceMs } of operations) {
+          const dueMs = clock.nowMs() + delayMs;
+          wheel.set(deadlines[index] as Deadline, dueMs);
+          if (delayMs === Number.POSITIVE_INFINITY) due.delete(index);
+          else due.set(index, dueMs);
+          clock.advance(advanceMs);
+          for (const wanted of due.values()) expect(wanted + SLOT_MS + 1).toBeGreaterThan(clock.nowMs());
+          expect(wheel.count).toBe(due.size);
+        }
+      }),
+    );
+  });
+});

@@ -1,0 +1,139 @@
+/**
+ * Many coarse deadlines at the price of one timer of the runtime.
+ *
+ * A proxy sets a deadline for each connection several times and nearly none of them is ever reached. So setting and
+ * cancelling must cost next to nothing, and being late must not matter: a deadline fires up to {@link SLOT_MS} late, never
+ * early. Deadlines lie in a ring of slots by time; one further away than a lap waits in its slot until its lap comes.
+ */
+
+import type { Clock, Timer } from "../ports/clock.ts";
+
+/** How long a slot is, and so how late a deadline may fire, in milliseconds. */
+export const SLOT_MS = 64;
+const SLOTS = 1024;
+
+/** One deadline. Its owner keeps it and sets it again and again: nothing is allocated in between. */
+export class Deadline {
+  readonly onDue: (nowMs: number) => void;
+  /** When it is, or was, due, on the clock's `nowMs`; `Infinity` when it was cleared. */
+  dueMs: number = Number.POSITIVE_INFINITY;
+  /** Neighbours in the slot's ring; `undefined` while not set. Only the wheel touches them. */
+  previous: Deadline | undefined;
+  next: Deadline | undefined;
+
+  constructor(onDue: (nowMs: number) => void) {
+    this.onDue = onDue;
+  }
+
+  get isSet(): boolean {
+    return this.next !== undefined;
+  }
+}
+
+export class TimerWheel {
+  readonly #clock: Clock;
+  /** Each slot is a ring that begins and ends with its own head. BOUNDED by the owners: one entry for each deadline. */
+  readonly #slots: readonly Deadline[] = Array.from({ length: SLOTS }, () => ringHead());
+  #count = 0;
+  /** The slot up to which, exclusively, everything has been fired. Counts on for ever; its slot is the remainder. */
+  #tick: number;
+  #timer: Timer | undefined;
+  #timerTick = Number.POSITIVE_INFINITY;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#tick = Math.floor(clock.nowMs() / SLOT_MS);
+  }
+
+  /** How many deadlines are set. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Sets the deadline, or moves it when it is set; `Infinity` clears it. */
+  set(deadline: Deadline, dueMs: number): void {
+    if (deadline.isSet) this.#unlink(deadline);
+    deadline.dueMs = dueMs;
+    if (dueMs === Number.POSITIVE_INFINITY) return;
+    if (this.#count === 0) this.#tick = Math.max(this.#tick, Math.floor(this.#clock.nowMs() / SLOT_MS));
+    // The slot in which the whole of the deadline's slot has passed, so that it never fires early.
+    const tick = Math.max(Math.ceil(dueMs / SLOT_MS), this.#tick);
+    const head = this.#slots[tick % SLOTS] as Deadline;
+    deadline.previous = head.previous;
+    deadline.next = head;
+    (head.previous as Deadline).next = deadline;
+    head.previous = deadline;
+    this.#count++;
+    if (tick < this.#timerTick) this.#arm(tick);
+  }
+
+  clear(deadline: Deadline): void {
+    if (deadline.isSet) this.#unlink(deadline);
+    // It may have been collected already by the slot that is firing now.
+    deadline.dueMs = Number.POSITIVE_INFINITY;
+  }
+
+  #unlink(deadline: Deadline): void {
+    (deadline.previous as Deadline).next = deadline.next;
+    (deadline.next as Deadline).previous = deadline.previous;
+    deadline.previous = undefined;
+    deadline.next = undefined;
+    this.#count--;
+  }
+
+  #arm(tick: number): void {
+    this.#timer?.cancel();
+    this.#timerTick = tick;
+    const delayMs = Math.max(tick * SLOT_MS - this.#clock.nowMs(), 0);
+    this.#timer = this.#clock.setTimer(Math.ceil(delayMs), () => this.#fire());
+  }
+
+  #fire(): void {
+    this.#timer = undefined;
+    this.#timerTick = Number.POSITIVE_INFINITY;
+    const nowMs = this.#clock.nowMs();
+    const nowTick = Math.floor(nowMs / SLOT_MS);
+    // After a long sleep of the machine one lap visits every slot.
+    const from = Math.max(this.#tick, nowTick - SLOTS + 1);
+    for (let tick = from; tick <= nowTick; tick++) this.#fireSlot(this.#slots[tick % SLOTS] as Deadline, nowMs);
+    this.#tick = nowTick + 1;
+    this.#armNext();
+  }
+
+  #fireSlot(head: Deadline, nowMs: number): void {
+    let deadline = head.next as Deadline;
+    while (deadline !== head) {
+      const next = deadline.next as Deadline;
+      if (deadline.dueMs <= nowMs) {
+        // Collected first: `onDue` may set or clear any deadline, those of this slot too.
+        this.#unlink(deadline);
+        this.#due.push(deadline);
+      }
+      deadline = next;
+    }
+    for (const due of this.#due.splice(0)) if (!due.isSet && due.dueMs <= nowMs) due.onDue(nowMs);
+  }
+
+  /** BOUNDED by one slot's deadlines; empty outside of `#fireSlot`. */
+  readonly #due: Deadline[] = [];
+
+  /** Sleeps until the next slot that has anything in it, of whatever lap: an idle proxy wakes up seldom. */
+  #armNext(): void {
+    if (this.#count === 0) return;
+    for (let ahead = 0; ahead < SLOTS; ahead++) {
+      const tick = this.#tick + ahead;
+      const head = this.#slots[tick % SLOTS] as Deadline;
+      if (head.next !== head) {
+        if (tick < this.#timerTick) this.#arm(tick);
+        return;
+      }
+    }
+  }
+}
+
+function ringHead(): Deadline {
+  const head = new Deadline(() => undefined);
+  head.previous = head;
+  head.next = head;
+  return head;
+}
