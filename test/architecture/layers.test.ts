@@ -18,11 +18,12 @@ const RULES: Readonly<Record<string, { layers: readonly string[]; modules: reado
   "protocol/sctp": { layers: ["bytes", "protocol/machine.ts"], modules: [] },
   "protocol/dns": { layers: ["bytes", "protocol/machine.ts"], modules: ["dns-packet"] },
   ports: { layers: [], modules: [] },
-  relay: { layers: ["bytes", "ports"], modules: ["bun", "bun:*"] },
+  time: { layers: ["ports"], modules: [] },
+  relay: { layers: ["bytes", "ports"], modules: [] },
   net: { layers: ["bytes", "ports", "protocol/machine.ts", "protocol/sctp"], modules: ["bun", "bun:*", "node:*"] },
   resolver: { layers: ["bytes", "ports", "protocol/machine.ts", "protocol/dns"], modules: ["node:*", "ipaddr.js"] },
   proxy: {
-    layers: ["bytes", "ports", "relay", "protocol/machine.ts", "protocol/socks5"],
+    layers: ["bytes", "ports", "relay", "time", "protocol/machine.ts", "protocol/socks5"],
     modules: ["bun", "node:*", "ipaddr.js"],
   },
   admin: {

@@ -86,6 +86,11 @@ export class ServerSession implements Machine<ServerEvent> {
     return this.#state !== "answer" && this.#state !== "open" && this.#state !== "closing";
   }
 
+  /** Whether only more bytes of the client can bring the conversation on. */
+  get needsInput(): boolean {
+    return this.#state === "greeting" || this.#state === "userpass" || this.#state === "request";
+  }
+
   /** How many bytes wait to be understood: what a client sent ahead of our answers. */
   get heldBytes(): number {
     return this.#input.length;

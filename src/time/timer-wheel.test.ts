@@ -1,11 +1,11 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { FakeClock } from "../../test/support/fake-clock.ts";
+import { ManualClock } from "../../test/support/manual-clock.ts";
 import { Deadline, SLOT_MS, TimerWheel } from "./timer-wheel.ts";
 
 describe("TimerWheel", () => {
   test("fires once, never early, at most a slot late", () => {
-    const clock = new FakeClock(1234.5);
+    const clock = new ManualClock(1234.5);
     const wheel = new TimerWheel(clock);
     const fired: number[] = [];
     wheel.set(new Deadline((nowMs) => fired.push(nowMs)), clock.nowMs() + 1000);
@@ -16,11 +16,11 @@ describe("TimerWheel", () => {
     clock.advance(1_000_000);
     expect(fired.length).toBe(1);
     expect(wheel.count).toBe(0);
-    expect(clock.timerCount).toBe(0);
+    expect(clock.pendingCount).toBe(0);
   });
 
   test("a cleared deadline does not fire; a moved one fires once, at its new time", () => {
-    const clock = new FakeClock(0);
+    const clock = new ManualClock(0);
     const wheel = new TimerWheel(clock);
     const fired: string[] = [];
     const cleared = new Deadline(() => fired.push("cleared"));
@@ -36,7 +36,7 @@ describe("TimerWheel", () => {
   });
 
   test("Infinity clears", () => {
-    const clock = new FakeClock(0);
+    const clock = new ManualClock(0);
     const wheel = new TimerWheel(clock);
     const deadline = new Deadline(() => expect.unreachable());
     wheel.set(deadline, 100);
@@ -46,7 +46,7 @@ describe("TimerWheel", () => {
   });
 
   test("a deadline may set itself again, and clear its neighbours, while it fires", () => {
-    const clock = new FakeClock(0);
+    const clock = new ManualClock(0);
     const wheel = new TimerWheel(clock);
     let times = 0;
     const neighbour = new Deadline(() => undefined);
@@ -63,7 +63,7 @@ describe("TimerWheel", () => {
   });
 
   test("a deadline that another one clears or moves in the very slot that fires does not fire", () => {
-    const clock = new FakeClock(0);
+    const clock = new ManualClock(0);
     const wheel = new TimerWheel(clock);
     const fired: string[] = [];
     const cleared = new Deadline(() => fired.push("cleared"));
@@ -91,7 +91,7 @@ describe("TimerWheel", () => {
     });
     fc.assert(
       fc.property(fc.array(operation, { maxLength: 60 }), (operations) => {
-        const clock = new FakeClock(17);
+        const clock = new ManualClock(17);
         const wheel = new TimerWheel(clock);
         const due = new Map<number, number>();
         const deadlines = Array.from(

@@ -1,0 +1,40 @@
+/** How many descriptors the process may have, and so how many clients it can serve. */
+
+import { readdirSync } from "node:fs";
+import { libc, RLIMIT_NOFILE } from "./libc.ts";
+
+/** A client and its target. */
+const DESCRIPTORS_PER_CLIENT = 2;
+/** Kept for names to be looked up, logs to be reopened, an administrator to look in, and second attempts to connect. */
+const RESERVE_MAX = 256;
+/** Where we cannot ask: what macOS gives a program. */
+const LIMIT_UNKNOWN = 256;
+
+export interface DescriptorBudget {
+  /** The most descriptors that the process may have. */
+  readonly limit: number;
+  /** How many clients that is enough for, with a reserve. At least 1. */
+  readonly clients: number;
+}
+
+/** Raises the process's soft limit to its hard limit, and divides what there is. Call it once everything is open. */
+export function descriptorBudget(): DescriptorBudget {
+  const limit = raiseLimit();
+  const inUse = libc === undefined ? 32 : readdirSync("/proc/self/fd").length;
+  // Small limits keep a small reserve: an eighth.
+  const reserve = Math.min(RESERVE_MAX, Math.ceil(limit / 8));
+  return { limit, clients: Math.max(1, Math.floor((limit - inUse - reserve) / DESCRIPTORS_PER_CLIENT)) };
+}
+
+function raiseLimit(): number {
+  if (libc === undefined) return LIMIT_UNKNOWN;
+  const limits = new BigUint64Array(2);
+  if (libc.getrlimit(RLIMIT_NOFILE, limits) < 0) return LIMIT_UNKNOWN;
+  const [soft, hard] = limits as unknown as [bigint, bigint];
+  if (soft < hard) {
+    limits[0] = hard;
+    if (libc.setrlimit(RLIMIT_NOFILE, limits) < 0) return Number(soft);
+  }
+  // "Unlimited" is the largest number there is; the kernel's own bound is far below it.
+  return Math.min(Number(hard), 2 ** 30);
+}

@@ -1,0 +1,170 @@
+/**
+ * One attempt to connect to one address, with the true reason when it fails.
+ *
+ * `Bun.connect({ hostname })` reports unreachable networks and hosts as refused. So on Linux the socket is made and
+ * connected by system calls, where errno is honest, and only then given to Bun by its descriptor. There `open` fires
+ * before the connection stands; `drain` says that it stands, `close` that it failed, with the true code.
+ */
+
+import type { Socket, SocketHandler } from "bun";
+import { formatIp } from "../bytes/ip.ts";
+import type { Dial, Dialer, DialListener, DialOptions } from "../ports/dialer.ts";
+import type { SocketOwner } from "../ports/socket.ts";
+import { EINPROGRESS, errnoName } from "./errno.ts";
+import {
+  AF_INET,
+  AF_INET6,
+  IP_BIND_ADDRESS_NO_PORT,
+  IPPROTO_IP,
+  type Libc,
+  libc,
+  SO_BINDTODEVICE,
+  SO_MARK,
+  SOCK_CLOEXEC,
+  SOCK_NONBLOCK,
+  SOCK_STREAM,
+  SOL_SOCKET,
+} from "./libc.ts";
+import { readSockaddr, SOCKADDR_IN6_BYTES, writeSockaddr } from "./sockaddr.ts";
+import { type TcpTuning, tuneSocket } from "./tcp-socket.ts";
+
+const sockaddr = new Uint8Array(SOCKADDR_IN6_BYTES);
+const sockaddrSize = new Uint32Array(1);
+const optionCell = new Int32Array(1);
+
+/** Implements {@link Dialer} with Bun's sockets. */
+export class TcpDialer implements Dialer {
+  readonly #tuning: TcpTuning;
+
+  constructor(tuning: TcpTuning) {
+    this.#tuning = tuning;
+  }
+
+  dial(ip: Uint8Array, port: number, options: DialOptions, listener: DialListener): Dial {
+    const attempt = new Attempt(listener);
+    if (libc === undefined) {
+      const target = { hostname: formatIp(ip), port };
+      attempt.follow(Bun.connect({ ...target, allowHalfOpen: true, socket: HANDLERS, data: attempt }));
+      return attempt;
+    }
+    const fd = connectingSocket(libc, ip, port, options, this.#tuning);
+    if (typeof fd === "string") {
+      attempt.fail(fd);
+      return attempt;
+    }
+    // `fd` is missing in Bun's types.
+    const byDescriptor = { fd, allowHalfOpen: true, socket: HANDLERS, data: attempt };
+    attempt.follow(Bun.connect(byDescriptor as unknown as Parameters<typeof Bun.connect<SocketOwner>>[0]));
+    return attempt;
+  }
+}
+
+/** A socket whose connect is under way, or the code of the error that ended it at once. */
+function connectingSocket(
+  c: Libc,
+  ip: Uint8Array,
+  port: number,
+  options: DialOptions,
+  tuning: TcpTuning,
+): number | string {
+  const family = ip.length === 4 ? AF_INET : AF_INET6;
+  const fd = c.socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) return errnoName(c.errno());
+  const failed = (): string => {
+    const code = errnoName(c.errno());
+    c.close(fd);
+    return code;
+  };
+  tuneSocket(c, fd, tuning);
+  if (options.mark !== undefined) {
+    optionCell[0] = options.mark;
+    if (c.setsockopt(fd, SOL_SOCKET, SO_MARK, optionCell, 4) < 0) return failed();
+  }
+  if (options.interfaceName !== undefined) {
+    const name = new TextEncoder().encode(`${options.interfaceName}\0`);
+    if (c.setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, name.length) < 0) return failed();
+  }
+  if (options.localAddress !== undefined) {
+    // The port is chosen at connect, when the whole four-tuple is known: otherwise ports run out early.
+    optionCell[0] = 1;
+    if (c.setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, optionCell, 4) < 0) return failed();
+    if (c.bind(fd, sockaddr, writeSockaddr(options.localAddress, 0, sockaddr)) < 0) return failed();
+  }
+  if (c.connect(fd, sockaddr, writeSockaddr(ip, port, sockaddr)) < 0 && c.errno() !== EINPROGRESS) return failed();
+  return fd;
+}
+
+class Attempt implements Dial, SocketOwner {
+  #listener: DialListener | undefined;
+  #socket: Socket<SocketOwner> | undefined;
+
+  constructor(listener: DialListener) {
+    this.#listener = listener;
+  }
+
+  /** The promise repeats what the handlers say, or says what never reached them. */
+  follow(connecting: Promise<unknown>): void {
+    connecting.catch((fault: { code?: string }) => this.fail(fault.code ?? "EIO"));
+  }
+
+  handleOpen(socket: Socket<SocketOwner>): void {
+    this.#socket = socket;
+    if (this.#listener === undefined) socket.terminate();
+    // Without the C library, `open` comes when the connection stands.
+    else if (libc === undefined) this.handleDrain();
+  }
+
+  handleDrain(): void {
+    const listener = this.#listener;
+    const socket = this.#socket;
+    if (listener === undefined || socket === undefined) return;
+    this.#listener = undefined;
+    const { ip, port } = localEndpoint(socket);
+    listener.onConnected(socket, ip, port);
+  }
+
+  handleData(): void {
+    // A socket that has data stands; `drain` comes before `data`, and from then on it has another owner.
+    throw new Error("data before the connection stood");
+  }
+
+  handleEnd(): void {
+    // FIN before the connection stood cannot be; the close that follows says what happened.
+  }
+
+  handleClose(code: string | undefined): void {
+    this.fail(code ?? "ECONNRESET");
+  }
+
+  fail(code: string): void {
+    const listener = this.#listener;
+    this.#listener = undefined;
+    listener?.onFailed(code);
+  }
+
+  cancel(): void {
+    this.#listener = undefined;
+    this.#socket?.terminate();
+  }
+}
+
+function localEndpoint(socket: Socket<SocketOwner>): { ip: Uint8Array; port: number } {
+  const { fd } = socket as unknown as { fd: number };
+  if (libc !== undefined) {
+    sockaddrSize[0] = sockaddr.length;
+    if (libc.getsockname(fd, sockaddr, sockaddrSize) === 0) return readSockaddr(sockaddr);
+  }
+  // The socket may have died in this very moment; then its close follows, and the address no longer matters.
+  return { ip: new Uint8Array(4), port: socket.localPort };
+}
+
+const HANDLERS: SocketHandler<SocketOwner> = {
+  open: (socket) => (socket.data as Attempt).handleOpen(socket),
+  data: (socket, chunk) => socket.data.handleData(chunk),
+  drain: (socket) => socket.data.handleDrain(),
+  end: (socket) => socket.data.handleEnd(),
+  close: (socket, fault) => socket.data.handleClose((fault as { code?: string } | undefined)?.code),
+  // Bun reports every failure by `close`, too.
+  error: () => undefined,
+  connectError: (socket, fault) => socket.data.handleClose((fault as { code?: string }).code),
+};

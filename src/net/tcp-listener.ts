@@ -1,0 +1,182 @@
+/**
+ * A listening socket whose accepting can be paused.
+ *
+ * On Linux the socket is made by system calls and a duplicate of its descriptor is given to Bun. Pausing closes the
+ * duplicate: the kernel goes on queueing clients, and nobody is lost or woken for nothing while no descriptors are left.
+ * Closing the last descriptor really stops listening.
+ */
+
+import type { Socket, SocketHandler, TCPSocketListener } from "bun";
+import { formatEndpoint, formatIp, parseIp } from "../bytes/ip.ts";
+import type { SocketOwner } from "../ports/socket.ts";
+import { errnoName } from "./errno.ts";
+import {
+  AF_INET,
+  AF_INET6,
+  F_DUPFD_CLOEXEC,
+  IPPROTO_IPV6,
+  IPV6_V6ONLY,
+  type Libc,
+  libc,
+  SO_REUSEADDR,
+  SO_REUSEPORT,
+  SOCK_CLOEXEC,
+  SOCK_NONBLOCK,
+  SOCK_STREAM,
+  SOL_SOCKET,
+} from "./libc.ts";
+import { readSockaddr, SOCKADDR_IN6_BYTES, writeSockaddr } from "./sockaddr.ts";
+import { type TcpTuning, tuneSocket } from "./tcp-socket.ts";
+
+export interface ListenOptions extends TcpTuning {
+  /** An IP literal. */
+  readonly address: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  /** How many clients the kernel queues before they are accepted. */
+  readonly backlog: number;
+  /** Keep an IPv6 wildcard from taking IPv4 clients too. */
+  readonly ipv6Only: boolean;
+  /** Share the port with other processes of this user (SO_REUSEPORT). */
+  readonly reusePort: boolean;
+}
+
+/** A listener that could not be opened. `code` is the name of the error number. */
+export class ListenError extends Error {
+  readonly code: string;
+  constructor(address: string, port: number, code: string) {
+    super(`cannot listen on ${formatEndpoint(address, port)}: ${REASONS[code] ?? code}`);
+    this.name = "ListenError";
+    this.code = code;
+  }
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  EADDRINUSE: "the address is in use by another program; stop that one or choose another port (EADDRINUSE)",
+  EADDRNOTAVAIL: "this machine has no such address (EADDRNOTAVAIL)",
+  EAFNOSUPPORT: "this machine has no IPv6 (EAFNOSUPPORT)",
+  EACCES: "ports below 1024 need the capability CAP_NET_BIND_SERVICE; choose a higher port (EACCES)",
+};
+
+/** Makes the owner of a socket that was just accepted. */
+export type Accept = (socket: Socket<SocketOwner>) => SocketOwner;
+
+export class TcpListener {
+  /** The address and port that are really bound. */
+  readonly address: string;
+  readonly port: number;
+  readonly #start: () => TCPSocketListener<SocketOwner>;
+  /** Our own descriptor of the listening socket; -1 where Bun has the only one. */
+  readonly #fd: number;
+  #accepting: TCPSocketListener<SocketOwner> | undefined;
+
+  /** @throws {ListenError} */
+  constructor(options: ListenOptions, accept: Accept) {
+    const handlers = handlersFor(accept);
+    if (libc === undefined) {
+      this.#fd = -1;
+      this.#start = () => {
+        const { address, port } = options;
+        const listening = { hostname: address, port: this.#accepting?.port ?? port, backlog: options.backlog };
+        // Every socket gets its owner in `open`; there is no data before.
+        const rest = { allowHalfOpen: true, reusePort: options.reusePort, socket: handlers };
+        return Bun.listen({ ...listening, ...rest } as Bun.TCPSocketListenOptions<SocketOwner>);
+      };
+      this.#accepting = startOrExplain(options, this.#start);
+      this.address = options.address;
+      this.port = this.#accepting.port;
+      return;
+    }
+    const c = libc;
+    this.#fd = listeningSocket(c, options);
+    const bound = boundEndpoint(c, this.#fd);
+    this.address = bound.address;
+    this.port = bound.port;
+    this.#start = () => {
+      const fd = c.fcntl(this.#fd, F_DUPFD_CLOEXEC, 0);
+      if (fd < 0) throw new ListenError(options.address, options.port, errnoName(c.errno()));
+      // `fd` is missing in Bun's types.
+      const byDescriptor = { fd, allowHalfOpen: true, socket: handlers };
+      return Bun.listen(byDescriptor as unknown as Bun.TCPSocketListenOptions<SocketOwner>);
+    };
+    this.#accepting = this.#start();
+  }
+
+  get isPaused(): boolean {
+    return this.#accepting === undefined;
+  }
+
+  /** Accepts nobody until `resume`; the kernel queues who comes. Does nothing where the listener cannot be paused. */
+  pause(): void {
+    if (this.#fd < 0) return;
+    this.#accepting?.stop();
+    this.#accepting = undefined;
+  }
+
+  resume(): void {
+    this.#accepting ??= this.#start();
+  }
+
+  /** Stops listening. Accepted sockets live on. */
+  close(): void {
+    this.#accepting?.stop();
+    this.#accepting = undefined;
+    if (this.#fd >= 0) libc?.close(this.#fd);
+  }
+}
+
+function listeningSocket(c: Libc, options: ListenOptions): number {
+  const ip = parseIp(options.address);
+  if (ip === undefined) throw new ListenError(options.address, options.port, "EINVAL");
+  const failed = (fd: number): never => {
+    const code = errnoName(c.errno());
+    if (fd >= 0) c.close(fd);
+    throw new ListenError(options.address, options.port, code);
+  };
+  const family = ip.length === 4 ? AF_INET : AF_INET6;
+  const fd = c.socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) failed(fd);
+  const set = (level: number, name: number, value: number): void => {
+    if (c.setsockopt(fd, level, name, Int32Array.of(value), 4) < 0) failed(fd);
+  };
+  set(SOL_SOCKET, SO_REUSEADDR, 1);
+  if (options.reusePort) set(SOL_SOCKET, SO_REUSEPORT, 1);
+  if (family === AF_INET6) set(IPPROTO_IPV6, IPV6_V6ONLY, options.ipv6Only ? 1 : 0);
+  tuneSocket(c, fd, options);
+  const sockaddr = new Uint8Array(SOCKADDR_IN6_BYTES);
+  if (c.bind(fd, sockaddr, writeSockaddr(ip, options.port, sockaddr)) < 0) failed(fd);
+  if (c.listen(fd, options.backlog) < 0) failed(fd);
+  return fd;
+}
+
+function boundEndpoint(c: Libc, fd: number): { address: string; port: number } {
+  const sockaddr = new Uint8Array(SOCKADDR_IN6_BYTES);
+  if (c.getsockname(fd, sockaddr, Uint32Array.of(sockaddr.length)) < 0) throw new Error(errnoName(c.errno()));
+  const { ip, port } = readSockaddr(sockaddr);
+  return { address: formatIp(ip), port };
+}
+
+function startOrExplain(
+  { address, port }: ListenOptions,
+  start: () => TCPSocketListener<SocketOwner>,
+): TCPSocketListener<SocketOwner> {
+  try {
+    return start();
+  } catch (fault) {
+    throw new ListenError(address, port, (fault as { code?: string }).code ?? String(fault));
+  }
+}
+
+function handlersFor(accept: Accept): SocketHandler<SocketOwner> {
+  return {
+    open: (socket) => {
+      socket.data = accept(socket);
+    },
+    data: (socket, chunk) => socket.data.handleData(chunk),
+    drain: (socket) => socket.data.handleDrain(),
+    end: (socket) => socket.data.handleEnd(),
+    close: (socket, fault) => socket.data.handleClose((fault as { code?: string } | undefined)?.code),
+    // Bun reports every failure by `close`, too.
+    error: () => undefined,
+  };
+}

@@ -1,0 +1,32 @@
+/** What the relay needs of a connected socket. Bun's sockets have it; so do the fakes of the tests. */
+export interface Stream {
+  /** Hands bytes to the kernel; returns how many it took, -1 when the socket is closed. Copies nothing. */
+  write(bytes: Uint8Array): number;
+  /** Sends FIN; we can still read. */
+  shutdown(): void;
+  /** Sends RST and forgets the socket. */
+  terminate(): void;
+  /** Stops reading, so that the peer's window fills. */
+  pause(): void;
+  resume(): void;
+}
+
+/** Whoever a socket's events go to at the moment: the `data` of a socket. It changes as the connection goes on. */
+export interface SocketOwner {
+  /** Bytes arrived: a view that is valid during the call only. */
+  handleData(chunk: Uint8Array): void;
+  /** The socket takes bytes again. */
+  handleDrain(): void;
+  /** The peer sent FIN. */
+  handleEnd(): void;
+  /** The socket is closed; `code` names the error that closed it ("ECONNRESET"), if one did. */
+  handleClose(code: string | undefined): void;
+}
+
+/** A connected socket, ours or accepted. */
+export interface ConnectedSocket extends Stream {
+  data: SocketOwner;
+  /** The peer's address as text; a mapped IPv4 address may come wrapped. */
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+}

@@ -1,0 +1,120 @@
+/** All clients of the proxy: who is let in, who is there, and what reaches all of them at once. */
+
+import { formatIp, parseIp } from "../bytes/ip.ts";
+import type { Control } from "../ports/control.ts";
+import type { ConnectedSocket, SocketOwner } from "../ports/socket.ts";
+import type { TunnelEnd } from "../relay/tunnel.ts";
+import { isLoopback } from "./access-rules.ts";
+import { Connection } from "./connection.ts";
+import type { ProxyContext } from "./context.ts";
+
+export interface ProxyServerOptions {
+  /**
+   * Clients for whom there are descriptors: a client and its target need two. At this number accepting pauses, and who
+   * comes waits in the kernel's queue.
+   */
+  readonly capacity: number;
+  /** Pauses or resumes all listeners. */
+  readonly setAccepting: (isAccepting: boolean) => void;
+}
+
+/** A client that is turned away at a limit is reset at once: a flood must not cost us descriptors that linger. */
+const TURNED_AWAY: SocketOwner = {
+  handleData: () => undefined,
+  handleDrain: () => undefined,
+  handleEnd: () => undefined,
+  handleClose: () => undefined,
+};
+
+export class ProxyServer implements Control {
+  readonly #context: ProxyContext;
+  readonly #options: ProxyServerOptions;
+  /** BOUNDED by `capacity` and by the limits of the configuration. */
+  readonly #connections = new Set<Connection>();
+  #isPaused = false;
+  #isStopping = false;
+  #onEmpty: (() => void) | undefined;
+
+  constructor(context: ProxyContext, options: ProxyServerOptions) {
+    this.#context = context;
+    this.#options = options;
+  }
+
+  /** Takes a socket that was just accepted; returns who its events go to. */
+  accept(socket: ConnectedSocket): SocketOwner {
+    const context = this.#context;
+    context.counters.accepted++;
+    const ip = parseIp(socket.remoteAddress);
+    // A client that is gone already has no address any more; its close event is on the way.
+    if (ip === undefined) return TURNED_AWAY;
+    const address = formatIp(ip);
+    const entry = context.clients.enter(address, context.limits);
+    if (typeof entry === "string") {
+      context.counters.limitReached++;
+      context.events.onLimitReached(entry, address);
+      socket.terminate();
+      return TURNED_AWAY;
+    }
+    const connection = new Connection(context, socket, entry, isLoopback(ip), (gone) => this.#forget(gone));
+    this.#connections.add(connection);
+    if (this.#connections.size >= this.#options.capacity) this.#pause();
+    return connection;
+  }
+
+  /** Clients that can be there at once before accepting pauses. */
+  get capacity(): number {
+    return this.#options.capacity;
+  }
+
+  historical(): number {
+    return this.#context.counters.accepted;
+  }
+
+  concurrent(): number {
+    return this.#connections.size;
+  }
+
+  bytes(): number {
+    return this.#context.totals.bytes;
+  }
+
+  bufferSize(): number {
+    return this.#context.settings.bufferSize;
+  }
+
+  setBufferSize(size: number): void {
+    this.#context.settings.bufferSize = size;
+    for (const connection of this.#connections) connection.tunnel?.applyBufferSize();
+  }
+
+  /** Ends every connection at once. */
+  killAll(end: TunnelEnd): void {
+    for (const connection of this.#connections) connection.kill(end);
+  }
+
+  /** Resolves when no client is left. The caller has stopped the listeners. */
+  drained(): Promise<void> {
+    this.#isStopping = true;
+    if (this.#connections.size === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#onEmpty = resolve;
+    });
+  }
+
+  #pause(): void {
+    if (this.#isPaused || this.#isStopping) return;
+    this.#isPaused = true;
+    this.#options.setAccepting(false);
+    this.#context.events.onAcceptPaused(true, this.#connections.size);
+  }
+
+  #forget(connection: Connection): void {
+    this.#connections.delete(connection);
+    if (this.#connections.size === 0) this.#onEmpty?.();
+    if (this.#isPaused && !this.#isStopping && this.#connections.size < this.#options.capacity) {
+      this.#isPaused = false;
+      this.#options.setAccepting(true);
+      this.#context.events.onAcceptPaused(false, this.#connections.size);
+    }
+  }
+}
