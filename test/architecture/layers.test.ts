@@ -16,6 +16,7 @@ const RULES: Readonly<Record<string, { layers: readonly string[]; modules: reado
   "protocol/socks5": { layers: ["bytes", "protocol/machine.ts"], modules: [] },
   "protocol/admin": { layers: ["bytes", "protocol/machine.ts"], modules: [] },
   "protocol/sctp": { layers: ["bytes", "protocol/machine.ts"], modules: [] },
+  "protocol/dial": { layers: ["bytes"], modules: [] },
   "protocol/dns": { layers: ["bytes", "protocol/machine.ts"], modules: ["dns-packet"] },
   ports: { layers: [], modules: [] },
   time: { layers: ["ports"], modules: [] },
@@ -23,7 +24,7 @@ const RULES: Readonly<Record<string, { layers: readonly string[]; modules: reado
   net: { layers: ["bytes", "ports", "protocol/machine.ts", "protocol/sctp"], modules: ["bun", "bun:*", "node:*"] },
   resolver: { layers: ["bytes", "ports", "protocol/machine.ts", "protocol/dns"], modules: ["node:*", "ipaddr.js"] },
   proxy: {
-    layers: ["bytes", "ports", "relay", "time", "protocol/machine.ts", "protocol/socks5"],
+    layers: ["bytes", "ports", "relay", "time", "protocol/machine.ts", "protocol/socks5", "protocol/dial"],
     modules: ["bun", "node:*", "ipaddr.js"],
   },
   admin: {

@@ -1,0 +1,192 @@
+/**
+ * Happy Eyeballs version 2 (RFC 8305) as a pure machine: the addresses of a name come in, family by family, with time and
+ * with what became of each attempt; which attempt to start and which to give up comes out.
+ *
+ * ```txt
+ * AAAA answer ──┐            ┌─ 250 ms, or a failure ─┐
+ * A answer ─────┴─ (50 ms) ─ attempt 1 ─ attempt 2 ─ attempt 3 … ─→ the first that connects wins, the others are given up
+ * ```
+ */
+
+import { allowsFamily, type FamilyPolicy, familyOf, type IpFamily, preferredFamily } from "./family.ts";
+
+export interface HappyEyeballsOptions {
+  readonly policy: FamilyPolicy;
+  /** How long the first attempt waits for the preferred family's addresses once the other's are there (§3). */
+  readonly resolutionDelayMs: number;
+  /** How long an attempt is left alone before the next one starts beside it (§5). */
+  readonly attemptDelayMs: number;
+  /** From the beginning until everything is given up; `Infinity` where somebody else counts. */
+  readonly deadlineMs: number;
+  /** Attempts in all; addresses beyond them are not tried. */
+  readonly attemptsMax: number;
+  /** The addresses in the order of RFC 6724. */
+  readonly sort: (addresses: readonly string[]) => readonly string[];
+}
+
+/** The delays that RFC 8305 §8 recommends, and our limit. */
+export const HAPPY_EYEBALLS_DEFAULTS = { resolutionDelayMs: 50, attemptDelayMs: 250, attemptsMax: 16 } as const;
+
+export type HappyEyeballsEvent =
+  /** Start connecting to `address`. Attempts count from 0. */
+  | { readonly kind: "connect"; readonly attempt: number; readonly address: string }
+  /** Close what became of `attempt`, or stop it. */
+  | { readonly kind: "abandon"; readonly attempt: number }
+  /** `attempt` is the connection. The last event. */
+  | { readonly kind: "won"; readonly attempt: number; readonly address: string }
+  /** There is no connection. The last event. */
+  | { readonly kind: "lost"; readonly reason: LostReason };
+
+/** "deadline": time ran out; "exhausted": every address failed; "no-addresses": there was none. */
+export type LostReason = "deadline" | "exhausted" | "no-addresses";
+
+/** One race for one connection. */
+export class HappyEyeballs {
+  readonly #options: HappyEyeballsOptions;
+  readonly #deadlineAtMs: number;
+  /** Untried addresses of each family, in order. BOUNDED by what the resolver gives. */
+  readonly #untried = new Map<IpFamily, string[]>();
+  /** Families whose answer is still to come. */
+  readonly #awaited: Set<IpFamily>;
+  /** Attempts in flight. BOUNDED by attemptsMax. */
+  readonly #live = new Map<number, string>();
+  readonly #events: HappyEyeballsEvent[] = [];
+  #attemptCount = 0;
+  #lastFamily: IpFamily | undefined;
+  /** When the first attempt starts although the preferred family has not answered. */
+  #beginAtMs = Number.POSITIVE_INFINITY;
+  #nextAttemptAtMs = Number.POSITIVE_INFINITY;
+  #isOver = false;
+
+  constructor(options: HappyEyeballsOptions, nowMs: number) {
+    this.#options = options;
+    this.#deadlineAtMs = nowMs + options.deadlineMs;
+    this.#awaited = new Set(([4, 6] as const).filter((family) => allowsFamily(options.policy, family)));
+  }
+
+  /**
+   * Takes the answer for one family, or for both at once: all its addresses, or none.
+   *
+   * @param families - The families that are thereby answered; each counts once.
+   */
+  handleAddresses(families: readonly IpFamily[], addresses: readonly string[], nowMs: number): void {
+    if (this.#isOver) return;
+    for (const family of families) {
+      if (!this.#awaited.delete(family)) continue;
+      const own = addresses.filter((address) => familyOf(address) === family);
+      if (own.length === 0) continue;
+      this.#untried.set(family, [...this.#options.sort(own)]);
+      //= rfc8305#3/resolution-delay
+      this.#beginAtMs = Math.min(this.#beginAtMs, nowMs + this.#options.resolutionDelayMs);
+    }
+    this.#step(nowMs);
+  }
+
+  /** Takes the news that an attempt connected. One that comes second is given up. */
+  handleConnected(attempt: number, nowMs: number): void {
+    const address = this.#live.get(attempt);
+    if (this.#isOver || address === undefined || nowMs >= this.#deadlineAtMs) {
+      this.#step(nowMs);
+      return;
+    }
+    this.#live.delete(attempt);
+    //= rfc8305#5/cancel-losers
+    this.#end({ kind: "won", attempt, address });
+  }
+
+  /** Takes the news that an attempt failed. */
+  handleFailed(attempt: number, nowMs: number): void {
+    if (this.#isOver || !this.#live.delete(attempt)) return;
+    //= rfc8305#5/next-at-once-on-failure
+    this.#nextAttemptAtMs = nowMs;
+    this.#step(nowMs);
+  }
+
+  handleTimeout(nowMs: number): void {
+    this.#step(nowMs);
+  }
+
+  pollEvent(): HappyEyeballsEvent | undefined {
+    return this.#events.shift();
+  }
+
+  /** When `handleTimeout` is due; `Infinity` when nothing is. */
+  pollTimeout(): number {
+    if (this.#isOver) return Number.POSITIVE_INFINITY;
+    const isWaitingToBegin = this.#attemptCount === 0;
+    const nextMs = isWaitingToBegin
+      ? this.#beginAtMs
+      : this.#hasUntried()
+        ? this.#nextAttemptAtMs
+        : Number.POSITIVE_INFINITY;
+    return Math.min(nextMs, this.#deadlineAtMs);
+  }
+
+  #step(nowMs: number): void {
+    if (this.#isOver) return;
+    if (nowMs >= this.#deadlineAtMs) {
+      this.#end({ kind: "lost", reason: "deadline" });
+      return;
+    }
+    if (this.#attemptCount === 0 && !this.#mayBegin(nowMs)) {
+      if (this.#awaited.size === 0) this.#end({ kind: "lost", reason: "no-addresses" });
+      return;
+    }
+    //= rfc8305#5/attempt-delay
+    while (this.#hasUntried() && (this.#live.size === 0 || nowMs >= this.#nextAttemptAtMs)) this.#start(nowMs);
+    if (this.#live.size === 0 && !this.#hasUntried() && (this.#awaited.size === 0 || this.#isSpent())) {
+      this.#end({ kind: "lost", reason: "exhausted" });
+    }
+  }
+
+  /** Whether the first attempt may start: not while the preferred family's answer is awaited and worth its short wait. */
+  #mayBegin(nowMs: number): boolean {
+    if (!this.#hasUntried()) return false;
+    //= rfc8305#3/aaaa-first
+    return !this.#awaited.has(preferredFamily(this.#options.policy)) || nowMs >= this.#beginAtMs;
+  }
+
+  #start(nowMs: number): void {
+    const family = this.#nextFamily();
+    const address = this.#untried.get(family)?.shift();
+    if (address === undefined) throw new Error("an attempt without an address");
+    const attempt = this.#attemptCount;
+    this.#attemptCount += 1;
+    this.#lastFamily = family;
+    this.#live.set(attempt, address);
+    this.#nextAttemptAtMs = nowMs + this.#options.attemptDelayMs;
+    this.#events.push({ kind: "connect", attempt, address });
+  }
+
+  /** The family of the next attempt: in turn, beginning with the preferred one. */
+  #nextFamily(): IpFamily {
+    const has = (family: IpFamily): boolean => (this.#untried.get(family)?.length ?? 0) > 0;
+    if (!has(4)) return 6;
+    if (!has(6)) return 4;
+    //= rfc8305#4/interleave
+    if (this.#lastFamily !== undefined) return this.#lastFamily === 4 ? 6 : 4;
+    const { policy, sort } = this.#options;
+    if (policy !== "auto") return preferredFamily(policy);
+    //= rfc8305#4/sorted
+    const first = sort([...(this.#untried.get(6) ?? []), ...(this.#untried.get(4) ?? [])])[0] ?? "";
+    return familyOf(first);
+  }
+
+  #hasUntried(): boolean {
+    if (this.#isSpent()) return false;
+    for (const addresses of this.#untried.values()) if (addresses.length > 0) return true;
+    return false;
+  }
+
+  #isSpent(): boolean {
+    return this.#attemptCount >= this.#options.attemptsMax;
+  }
+
+  /** Ends the race: every attempt still in flight is given up, then the last event. */
+  #end(event: HappyEyeballsEvent): void {
+    this.#isOver = true;
+    for (const attempt of this.#live.keys()) this.#events.push({ kind: "abandon", attempt });
+    this.#live.clear();
+    this.#events.push(event);
+  }
+}
