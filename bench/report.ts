@@ -1,0 +1,121 @@
+/**
+ * Results as Markdown: a table for each workload, and what the project has promised.
+ *
+ * usage: bun bench/report.ts RESULTS.json
+ */
+
+import { type Results, ratioOf, summaryOf } from "./results.ts";
+import type { Summary } from "./statistics.ts";
+import { WORKLOADS, type Workload } from "./workloads.ts";
+
+/** A number with thousands separated, and the spread behind it when there are several rounds. */
+function shown(summary: Summary | undefined, digits: number): string {
+  if (summary === undefined) return "–";
+  const text = (value: number): string =>
+    value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+  const { median, min, max } = summary;
+  return text(min) === text(max) ? text(median) : `${text(median)} (${text(min)} – ${text(max)})`;
+}
+
+const row = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
+
+function tableOf(results: Results, workload: Workload): string[] {
+  const lines: string[] = [];
+  for (const server of results.servers) {
+    const cells = workload.metrics.map((metric) => {
+      if (server.id === "direct" && metric.proxiesOnly) return "–";
+      return shown(summaryOf(results, workload.id, server.id, metric.key), metric.digits);
+    });
+    if (cells.some((cell) => cell !== "–")) lines.push(row([server.title, ...cells]));
+  }
+  if (lines.length === 0) return [];
+  return [
+    `### ${workload.title}`,
+    "",
+    row(["", ...workload.metrics.map((metric) => metric.title)]),
+    row(["---", ...workload.metrics.map(() => "---:")]),
+    ...lines,
+    "",
+  ];
+}
+
+/** What was promised: Sockeye's number divided by a reference's, and the most that may come out. */
+const PROMISES: readonly {
+  readonly text: string;
+  readonly workload: string;
+  readonly key: string;
+  readonly reference: string;
+  readonly max: number;
+}[] = [
+  { text: "CPU a connection", workload: "conn", key: "cpu_us_each", reference: "bun-prototype", max: 1.3 },
+  { text: "CPU an echo, 100 tunnels", workload: "echo-100", key: "cpu_us_each", reference: "bun-prototype", max: 1.3 },
+  {
+    text: "CPU a GiB, 8 streams down",
+    workload: "bulk-down-8",
+    key: "cpu_s_per_gib",
+    reference: "bun-prototype",
+    max: 1.3,
+  },
+  { text: "CPU a connection", workload: "conn", key: "cpu_us_each", reference: "epoll-floor", max: 1.25 },
+  { text: "CPU an echo, 100 tunnels", workload: "echo-100", key: "cpu_us_each", reference: "epoll-floor", max: 1.25 },
+  {
+    text: "CPU a GiB, 1 stream down",
+    workload: "bulk-down-1",
+    key: "cpu_s_per_gib",
+    reference: "splice-floor",
+    max: 1.3,
+  },
+  {
+    text: "CPU a GiB, 8 streams down",
+    workload: "bulk-down-8",
+    key: "cpu_s_per_gib",
+    reference: "splice-floor",
+    max: 1.3,
+  },
+];
+
+function promises(results: Results): string[] {
+  const title = (id: string): string => results.servers.find((server) => server.id === id)?.title ?? id;
+  const lines = PROMISES.flatMap((promise) => {
+    const ratio = ratioOf(results, promise.workload, promise.key, "sockeye", promise.reference);
+    if (ratio === undefined) return [];
+    const kept = ratio.median <= promise.max ? "yes" : "not yet";
+    return [row([promise.text, title(promise.reference), shown(ratio, 2), `${promise.max}`, kept])];
+  });
+  if (lines.length === 0) return [];
+  return [
+    "### Sockeye against its floors",
+    "",
+    "Ratios are taken round by round, then the median of them.",
+    "",
+    row(["", "divided by", "ratio", "aim", "reached"]),
+    row(["---", "---", "---:", "---:", "---"]),
+    ...lines,
+    "",
+  ];
+}
+
+/** The whole report, a heading of level 2 above everything. */
+export function report(results: Results): string {
+  const { machine } = results;
+  const versions = results.servers.filter((server) => server.version !== "");
+  return [
+    `## ${results.began.slice(0, 10)}: ${machine.cpu}, ${machine.cores} cores`,
+    "",
+    `\`${results.command}\`, ${results.rounds} rounds of ${results.seconds} s a sample, on Linux ${machine.kernel} with`,
+    `${machine.memoryGib} GiB and Bun ${machine.bun}; the machine's load average was ${results.loadAverage.toFixed(2)} when it began.`,
+    `Medians, and in brackets the lowest and the highest round. ${versions.map((server) => `${server.title} ${server.version}`).join(", ")}.`,
+    "",
+    ...promises(results),
+    ...WORKLOADS.flatMap((workload) => tableOf(results, workload)),
+  ].join("\n");
+}
+
+if (import.meta.main) {
+  const path = process.argv[2];
+  if (path === undefined) {
+    process.stderr.write("usage: bun bench/report.ts RESULTS.json\n");
+    process.exit(2);
+  }
+  process.stdout.write(report((await Bun.file(path).json()) as Results));
+}

@@ -1,0 +1,234 @@
+/**
+ * The benchmark: `npm run bench`. Runs every workload against every server in turn, round after round, so that what
+ * disturbs the machine disturbs all of them alike. METHOD.md says what is measured and why.
+ *
+ * Prints the report on stdout and writes the data into bench/results.
+ */
+
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { loadavg, tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { build } from "./build.ts";
+import { thisMachine } from "./machine.ts";
+import { report } from "./report.ts";
+import type { Results, Sample } from "./results.ts";
+import { type RunningServer, SERVERS, type Server, startServer, USER, versionOf } from "./servers.ts";
+import { WORKLOADS, type Workload } from "./workloads.ts";
+
+const USAGE = `usage: npm run bench -- [options]
+
+  --quick             fewer workloads, 3 short rounds: about two minutes
+  --rounds N          rounds (5)
+  --seconds S         how long one sample lasts (1.5)
+  --servers A,B       only these: ${SERVERS.map((server) => server.id).join(", ")}
+  --workloads A,B     only these: ${WORKLOADS.map((workload) => workload.id).join(", ")}
+  --out FILE          where the data go (bench/results/DATE.json)
+  --help
+`;
+
+interface Plan {
+  readonly rounds: number;
+  readonly seconds: number;
+  readonly servers: readonly Server[];
+  readonly workloads: readonly Workload[];
+  readonly out: string;
+}
+
+const say = (text: string): void => void process.stderr.write(`${text}\n`);
+
+/** Picks the named ones of `all`; throws for a name that is none of them. */
+function pick<Item extends { readonly id: string }>(all: readonly Item[], names: string | undefined): readonly Item[] {
+  if (names === undefined) return all;
+  return names.split(",").map((name) => {
+    const item = all.find((candidate) => candidate.id === name);
+    if (item === undefined) throw new Error(`unknown: ${name}`);
+    return item;
+  });
+}
+
+function positive(name: string, text: string): number {
+  const value = Number(text);
+  if (!(value > 0)) throw new Error(`--${name} must be above 0: current value is ${text}`);
+  return value;
+}
+
+function planOf(args: string[]): Plan {
+  const { values } = parseArgs({
+    args,
+    options: {
+      quick: { type: "boolean", default: false },
+      rounds: { type: "string" },
+      seconds: { type: "string" },
+      servers: { type: "string" },
+      workloads: { type: "string" },
+      out: { type: "string" },
+      help: { type: "boolean", default: false },
+    },
+  });
+  if (values.help) {
+    process.stdout.write(USAGE);
+    process.exit(0);
+  }
+  const wanted = pick(WORKLOADS, values.workloads);
+  return {
+    rounds: Math.ceil(positive("rounds", values.rounds ?? (values.quick ? "3" : "5"))),
+    seconds: positive("seconds", values.seconds ?? (values.quick ? "0.5" : "1.5")),
+    servers: pick(SERVERS, values.servers),
+    workloads: wanted.filter((workload) => !values.quick || values.workloads !== undefined || workload.quick),
+    out: values.out ?? join(import.meta.dir, "results", `${new Date().toISOString().slice(0, 10)}.json`),
+  };
+}
+
+/** Debian's own peers are installed when they can be; the others are taken where they are found. */
+function installPeers(): void {
+  const script = join(import.meta.dir, "..", "test", "interop", "install-packages.sh");
+  const { exitCode, stderr } = Bun.spawnSync(["sh", script, "microsocks", "dante-server"]);
+  if (exitCode !== 0) say(stderr.toString().trim());
+}
+
+/** One run of the load generator. */
+async function measure(
+  workload: Workload,
+  server: RunningServer,
+  originPort: number,
+  seconds: number,
+): Promise<Record<string, unknown>> {
+  const load = Bun.spawn(
+    [
+      build("load"),
+      ...workload.args(seconds),
+      ...["--proxy", `${server.port}`, "--origin", `${originPort}`],
+      ...(server.pid === undefined ? [] : ["--pid", `${server.pid}`]),
+      ...(workload.needs === "users" ? ["--user", `${USER.name}:${USER.password}`] : []),
+    ],
+    { stdout: "pipe", stderr: "pipe" },
+  );
+  const [status, stdout, stderr] = await Promise.all([
+    load.exited,
+    new Response(load.stdout).text(),
+    new Response(load.stderr).text(),
+  ]);
+  if (status !== 0) return { error: stderr.trim() };
+  const line = JSON.parse(stdout) as Record<string, unknown>;
+  const rssKib = line["rss_kib"];
+  return typeof rssKib === "number" ? { ...line, rss_mib: rssKib / 1024 } : line;
+}
+
+const suits = (workload: Workload, server: Server): boolean =>
+  !(workload.needs === "users" && !server.users) &&
+  !(workload.needs === "names" && !server.names) &&
+  !(workload.proxiesOnly && server.id === "direct");
+
+/** A peer that does not start is left out of the comparison; what is ours must start. */
+async function startOrSkip(server: Server, scratch: string, withUser: boolean): Promise<RunningServer | undefined> {
+  try {
+    return await startServer(server, scratch, withUser);
+  } catch (error) {
+    if (server.kind !== "peer") throw error;
+    say(`left out: ${error instanceof Error ? error.message : error}`);
+    return undefined;
+  }
+}
+
+/** Servers that run for the whole benchmark, once with and once without a user, started when first wanted. */
+class RunningServers {
+  readonly #scratch: string;
+  // BOUNDED by two for each of SERVERS.
+  readonly #running = new Map<string, RunningServer | undefined>();
+
+  constructor(scratch: string) {
+    this.#scratch = scratch;
+  }
+
+  /** Undefined when the server is not on this machine, or does not start. */
+  async of(server: Server, workload: Workload): Promise<RunningServer | undefined> {
+    const withUser = workload.needs === "users";
+    const key = `${server.id} ${withUser}`;
+    if (!this.#running.has(key)) this.#running.set(key, await startOrSkip(server, this.#scratch, withUser));
+    return this.#running.get(key);
+  }
+
+  async stopAll(): Promise<void> {
+    await Promise.all([...this.#running.values()].map((server) => server?.stop()));
+  }
+}
+
+async function runAll(plan: Plan, originPort: number, scratch: string): Promise<Sample[]> {
+  const samples: Sample[] = [];
+  const running = new RunningServers(scratch);
+  const add = async (workload: Workload, server: Server, round: number, instance: RunningServer): Promise<void> => {
+    const load = await measure(workload, instance, originPort, plan.seconds);
+    samples.push({ server: server.id, workload: workload.id, round, load });
+    const shown = workload.metrics.map(({ key }) => {
+      const value = key.split(".").reduce<unknown>((at, part) => (at as Record<string, unknown> | null)?.[part], load);
+      return `${key} ${value}`;
+    });
+    say(`round ${round + 1}  ${workload.id.padEnd(12)} ${server.id.padEnd(14)} ${shown.join("  ")}`);
+    if (load["error"] !== undefined) say(`  ${load["error"]}`);
+  };
+  try {
+    for (let round = 0; round < plan.rounds; round++) {
+      for (const workload of plan.workloads) {
+        // Memory hardly varies, and each sample wants a server of its own and seconds of waiting: once will do.
+        if (workload.fresh && round > 0) continue;
+        for (const server of plan.servers) {
+          if (!suits(workload, server)) continue;
+          if (workload.fresh) {
+            const instance = await startOrSkip(server, scratch, false);
+            if (instance) await add(workload, server, round, instance);
+            await instance?.stop();
+          } else {
+            const instance = await running.of(server, workload);
+            if (instance) await add(workload, server, round, instance);
+          }
+        }
+      }
+    }
+  } finally {
+    await running.stopAll();
+  }
+  return samples;
+}
+
+async function main(plan: Plan): Promise<void> {
+  installPeers();
+  const began = new Date().toISOString();
+  const loadAverage = loadavg()[0] ?? 0;
+  const scratch = mkdtempSync(join(tmpdir(), "sockeye-bench-"));
+  const origin = Bun.spawn([build("load"), "origin"], { stdin: "ignore", stdout: "pipe", stderr: "inherit" });
+  try {
+    const { value } = await origin.stdout.getReader().read();
+    const originPort = Number(new TextDecoder().decode(value));
+    const samples = await runAll(plan, originPort, scratch);
+    const results: Results = {
+      began,
+      command: ["npm run bench --", ...process.argv.slice(2)].join(" "),
+      rounds: plan.rounds,
+      seconds: plan.seconds,
+      loadAverage,
+      machine: thisMachine(),
+      servers: plan.servers
+        .filter((server) => samples.some((sample) => sample.server === server.id))
+        .map((server) => ({ id: server.id, title: server.title, version: versionOf(server) })),
+      samples,
+    };
+    mkdirSync(join(plan.out, ".."), { recursive: true });
+    writeFileSync(plan.out, `${JSON.stringify(results, null, 1)}\n`);
+    say(`data: ${plan.out}`);
+    process.stdout.write(report(results));
+  } finally {
+    origin.kill();
+    await origin.exited;
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+let plan: Plan;
+try {
+  plan = planOf(process.argv.slice(2));
+} catch (error) {
+  say(`bench: ${error instanceof Error ? error.message : error}\n\n${USAGE}`);
+  process.exit(2);
+}
+await main(plan);

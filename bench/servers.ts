@@ -1,0 +1,288 @@
+/** What the benchmark compares: nothing in between, the floors, Sockeye, and the proxies found on this machine. */
+
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { freePort } from "../test/support/free-port.ts";
+import { build } from "./build.ts";
+
+/** The user of the workloads that authenticate. */
+export const USER = { name: "bench", password: "correct horse" } as const;
+
+/** A server that runs. */
+export interface RunningServer {
+  /** 0 for none: straight to the origin. */
+  readonly port: number;
+  /** Its first process; absent for none. */
+  readonly pid: number | undefined;
+  stop(): Promise<void>;
+}
+
+/** One competitor. */
+export interface Server {
+  readonly id: string;
+  readonly title: string;
+  /** "limit" is not a proxy one would use; "ours"; "peer". */
+  readonly kind: "limit" | "ours" | "peer";
+  /** Whether it can ask for a user of RFC 1929, and connect by name. */
+  readonly users: boolean;
+  readonly names: boolean;
+  /** What to run, or undefined when it is not on this machine. `withUser`: only USER may come in. */
+  command(port: number, scratch: string, withUser: boolean): readonly string[] | undefined;
+  /** What prints the version, if anything does. */
+  readonly version?: readonly string[];
+}
+
+const root = join(import.meta.dir, "..");
+const PATH = `${process.env["PATH"]}:/usr/sbin:/usr/local/sbin`;
+
+/** `[program, ...args]` when the program is on this machine. */
+function found(program: string, ...args: string[]): string[] | undefined {
+  const path = Bun.which(program, { PATH });
+  return path === null ? undefined : [path, ...args];
+}
+
+/** Writes a configuration file and returns its path. */
+function configuration(scratch: string, name: string, port: number, text: string): string {
+  const path = join(scratch, `${name}-${port}.conf`);
+  writeFileSync(path, text);
+  return path;
+}
+
+const sockeye = (port: number, accessLog: string, withUser: boolean): string[] => [
+  join(root, "bin", "sockeye"),
+  ...["serve", "--listen", "127.0.0.1", "--port", `${port}`, "--access-log", accessLog],
+  ...(withUser ? ["--user", `${USER.name}:${USER.password}`] : []),
+];
+
+export const SERVERS: readonly Server[] = [
+  {
+    id: "direct",
+    title: "direct, no proxy",
+    kind: "limit",
+    users: false,
+    names: false,
+    command: () => undefined,
+  },
+  {
+    id: "epoll-floor",
+    title: "floor: C, epoll, read and write",
+    kind: "limit",
+    users: false,
+    names: false,
+    command: (port) => [build("epoll-relay"), `${port}`],
+  },
+  {
+    id: "splice-floor",
+    title: "floor: C, epoll, splice",
+    kind: "limit",
+    users: false,
+    names: false,
+    command: (port) => [build("splice-relay"), `${port}`],
+  },
+  {
+    id: "bun-prototype",
+    title: "floor: Bun, a prototype",
+    kind: "limit",
+    users: false,
+    names: false,
+    command: (port) => [process.execPath, join(import.meta.dir, "floors", "bun-prototype.ts"), `${port}`],
+  },
+  {
+    id: "sockeye",
+    title: "**Sockeye**",
+    kind: "ours",
+    users: true,
+    names: true,
+    command: (port, scratch, withUser) => sockeye(port, join(scratch, `access-${port}.log`), withUser),
+    version: [join(root, "bin", "sockeye"), "--version"],
+  },
+  {
+    id: "microsocks",
+    title: "microsocks",
+    kind: "peer",
+    users: true,
+    names: true,
+    command: (port, _, withUser) =>
+      found(
+        ...(["microsocks", "-i", "127.0.0.1", "-p", `${port}`] as const),
+        ...(withUser ? ["-u", USER.name, "-P", USER.password] : []),
+      ),
+    version: ["dpkg-query", "-W", `-f=\${Version}`, "microsocks"],
+  },
+  {
+    id: "dante",
+    title: "Dante",
+    kind: "peer",
+    // Its users are those of the system.
+    users: false,
+    names: true,
+    command: (port, scratch) =>
+      found(
+        "danted",
+        "-f",
+        configuration(
+          scratch,
+          "danted",
+          port,
+          `logoutput: ${join(scratch, "danted.log")}
+internal: 127.0.0.1 port = ${port}
+external: lo
+clientmethod: none
+socksmethod: none
+client pass { from: 0/0 to: 0/0 }
+socks pass {
+  from: 0/0 to: 0/0
+  command: connect
+  log: disconnect
+}
+`,
+        ),
+      ),
+    version: ["dpkg-query", "-W", `-f=\${Version}`, "dante-server"],
+  },
+  {
+    id: "hev",
+    title: "hev-socks5-server",
+    kind: "peer",
+    users: true,
+    names: true,
+    command: (port, scratch, withUser) =>
+      found(
+        "hev-socks5-server",
+        configuration(
+          scratch,
+          "hev",
+          port,
+          `main:
+  workers: 1
+  port: ${port}
+  listen-address: '127.0.0.1'
+  listen-ipv6-only: false
+${withUser ? `auth:\n  username: '${USER.name}'\n  password: '${USER.password}'\n` : ""}misc:
+  limit-nofile: 20000
+`,
+        ),
+      ),
+    version: ["hev-socks5-server", "--version"],
+  },
+  {
+    id: "3proxy",
+    title: "3proxy",
+    kind: "peer",
+    users: true,
+    names: true,
+    command: (port, scratch, withUser) =>
+      found(
+        "3proxy",
+        configuration(
+          scratch,
+          "3proxy",
+          port,
+          `log ${join(scratch, "3proxy.log")}
+maxconn 10000
+${withUser ? `users "${USER.name}:CL:${USER.password}"\nauth strong\nallow *` : "auth none"}
+socks -i127.0.0.1 -p${port}
+`,
+        ),
+      ),
+    version: ["3proxy", "--version"],
+  },
+  {
+    id: "gost",
+    title: "gost",
+    kind: "peer",
+    users: true,
+    names: true,
+    command: (port, _, withUser) =>
+      found(
+        "gost",
+        "-L",
+        `socks5://${withUser ? `${USER.name}:${encodeURIComponent(USER.password)}@` : ""}127.0.0.1:${port}`,
+      ),
+    version: ["gost", "-V"],
+  },
+  {
+    id: "sing-box",
+    title: "sing-box",
+    kind: "peer",
+    users: true,
+    names: true,
+    command: (port, scratch, withUser) =>
+      found(
+        "sing-box",
+        "run",
+        "-c",
+        configuration(
+          scratch,
+          "sing-box",
+          port,
+          JSON.stringify({
+            log: { output: join(scratch, "sing-box.log") },
+            inbounds: [
+              {
+                type: "socks",
+                listen: "127.0.0.1",
+                listen_port: port,
+                ...(withUser ? { users: [{ username: USER.name, password: USER.password }] } : {}),
+              },
+            ],
+            outbounds: [{ type: "direct" }],
+          }),
+        ),
+      ),
+    version: ["sing-box", "version"],
+  },
+];
+
+/** The first line of what prints the version; empty when nothing does. */
+export function versionOf(server: Server): string {
+  if (server.version === undefined) return "";
+  const { stdout } = Bun.spawnSync([...server.version], { env: { ...process.env, PATH } });
+  return stdout.toString().split("\n")[0]?.trim() ?? "";
+}
+
+/** Starts a server, or returns undefined when it is not on this machine. It accepts connections when this resolves. */
+export async function startServer(
+  server: Server,
+  scratch: string,
+  withUser: boolean,
+): Promise<RunningServer | undefined> {
+  if (server.id === "direct") return { port: 0, pid: undefined, stop: async () => undefined };
+  const port = freePort();
+  const command = server.command(port, scratch, withUser);
+  if (command === undefined) return undefined;
+  const log = Bun.file(join(scratch, `${server.id}-${port}.stderr`));
+  const child = Bun.spawn([...command], { stdin: "ignore", stdout: "ignore", stderr: log });
+  await accepts(port, child, `${server.id}: ${command.join(" ")}`, log);
+  return {
+    port,
+    pid: child.pid,
+    stop: async () => {
+      child.kill("SIGTERM");
+      const forced = setTimeout(() => child.kill("SIGKILL"), 3000);
+      await child.exited;
+      clearTimeout(forced);
+    },
+  };
+}
+
+const START_LIMIT_MS = 10_000;
+
+/** Waits until somebody accepts on `port`. */
+async function accepts(port: number, child: Bun.Subprocess, what: string, log: Bun.BunFile): Promise<void> {
+  const end = performance.now() + START_LIMIT_MS;
+  for (;;) {
+    try {
+      const socket = await Bun.connect({ hostname: "127.0.0.1", port, socket: { data: () => undefined } });
+      socket.end();
+      return;
+    } catch (error) {
+      if (child.exitCode !== null || performance.now() > end) {
+        child.kill();
+        await child.exited;
+        throw new Error(`cannot start ${what}\n${await log.text()}`, { cause: error });
+      }
+      await Bun.sleep(20);
+    }
+  }
+}
