@@ -31,7 +31,7 @@ const RULES: Readonly<Record<string, { layers: readonly string[]; modules: reado
     layers: ["bytes", "ports", "net", "protocol/machine.ts", "protocol/admin"],
     modules: ["bun", "node:*"],
   },
-  observe: { layers: ["ports"], modules: ["node:*", "sonic-boom", "@logtape/logtape"] },
+  observe: { layers: ["ports"], modules: ["node:*"] },
   config: { layers: ["ports"], modules: ["node:*", "smol-toml", "zod", "ipaddr.js"] },
   // The composition root and the two doors know everybody.
   "app.ts": { layers: ["*"], modules: ["*"] },

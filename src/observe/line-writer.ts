@@ -1,0 +1,224 @@
+/**
+ * Lines on their way to a file, a pipe or a terminal, which may be slow, full or gone. Writing a line never waits: what
+ * cannot be written yet is kept up to a limit, and what is beyond it is dropped and counted.
+ */
+
+import type { Clock, Timer } from "../ports/clock.ts";
+import { type Outlet, type OutletTarget, openOutlet } from "./outlet.ts";
+
+export interface LineWriterOptions {
+  readonly target: OutletTarget;
+  /** The most bytes of lines that are kept. */
+  readonly queueBytesMax: number;
+  /** Try to write each line at once, as diagnostics must; otherwise lines are gathered for {@link GATHER_MS}. */
+  readonly immediate: boolean;
+  /** Told when writing begins to fail or to lose lines, and when it works again; never once a line. */
+  readonly onChange: (change: WriterChange) => void;
+}
+
+export type WriterChange =
+  | { readonly kind: "failing"; readonly code: string }
+  /** The queue is full: lines are being dropped. */
+  | { readonly kind: "losing" }
+  /** All that was kept has been written. */
+  | { readonly kind: "recovered"; readonly lostLines: number };
+
+/** How long lines are gathered before they are written together, in milliseconds. */
+export const GATHER_MS = 20;
+/** How many bytes of lines are gathered; no single write is larger than this and one line. */
+export const GATHER_BYTES: number = 64 * 1024;
+/** When to try again where the reader is slow, in milliseconds. */
+export const SLOW_RETRY_MS = 20;
+/** When to try again where the disk is full or the reader is gone, in milliseconds. */
+export const FAILED_RETRY_MS = 1000;
+/** How many writes may follow each other before the rest of the program gets its turn. */
+const WRITES_PER_TURN = 16;
+
+const NEWLINE = 10;
+
+export class LineWriter {
+  readonly #options: LineWriterOptions;
+  readonly #clock: Clock;
+  #outlet: Outlet;
+  /** Blocks of lines, each with its newline, of about GATHER_BYTES. BOUNDED by queueBytesMax. */
+  readonly #blocks: string[] = [];
+  /** The block being written; `#blockAt` bytes of it are out. */
+  #block: Buffer = Buffer.alloc(0);
+  #blockAt = 0;
+  /** Bytes of `#blocks` and of the rest of `#block`. */
+  #pendingBytes = 0;
+  #isWriting = false;
+  /** Whether the timer stands for another try, and not for the end of gathering. */
+  #isRetrying = false;
+  #timer: Timer | undefined;
+  #reopenWanted = false;
+  #isClosed = false;
+  #lost = 0;
+  #lostReported = 0;
+  /** Trouble that has been told of. */
+  #failure: string | undefined;
+  #isLosing = false;
+  readonly #idleWaiters: (() => void)[] = [];
+
+  /** @throws The error of `open` when the target cannot be opened. */
+  constructor(options: LineWriterOptions, clock: Clock) {
+    this.#options = options;
+    this.#clock = clock;
+    this.#outlet = openOutlet(options.target, options);
+  }
+
+  /** Takes a line, without its newline. */
+  write(line: string): void {
+    const bytes = Buffer.byteLength(line) + 1;
+    if (this.#isClosed || this.#pendingBytes + bytes > this.#options.queueBytesMax) {
+      this.#lose();
+      return;
+    }
+    this.#keep(line);
+    this.#pendingBytes += bytes;
+    if (this.#isWriting || this.#isRetrying) return;
+    if (this.#options.immediate || this.#pendingBytes >= GATHER_BYTES) this.#pump();
+    else this.#timer ??= this.#clock.setTimer(GATHER_MS, () => this.#pump());
+  }
+
+  /** Lines dropped since the start. */
+  lost(): number {
+    return this.#lost;
+  }
+
+  /**
+   * Opens the file anew, as after a rotation; no line is lost or torn. Where that fails, the old file stays in use.
+   * Pipes and terminals stay what they are.
+   */
+  reopen(): void {
+    if (this.#options.target.kind !== "file" || this.#isClosed) return;
+    this.#reopenWanted = true;
+    if (!this.#isWriting) this.#pump();
+  }
+
+  /** Writes what is kept, for at most `limitMs`; whatever is not out by then is lost. */
+  async close(limitMs: number): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    const idle = new Promise<void>((resolve) => this.#idleWaiters.push(resolve));
+    const limit = this.#clock.setTimer(limitMs, () => this.#becomeIdle());
+    if (!this.#isWriting) this.#pump();
+    await idle;
+    limit.cancel();
+    this.#timer?.cancel();
+    this.#lost += this.#linesLeft();
+    // A write that is under way still needs the descriptor.
+    if (!this.#isWriting) this.#outlet.close();
+  }
+
+  #keep(line: string): void {
+    const last = this.#blocks.length - 1;
+    const block = this.#blocks[last];
+    if (block === undefined || block.length >= GATHER_BYTES) this.#blocks.push(`${line}\n`);
+    else this.#blocks[last] = `${block}${line}\n`;
+  }
+
+  #lose(): void {
+    this.#lost++;
+    if (this.#isLosing || this.#isClosed) return;
+    this.#isLosing = true;
+    this.#options.onChange({ kind: "losing" });
+  }
+
+  /** Writes until nothing is left, the outlet takes no more, or others must have their turn. */
+  #pump(): void {
+    this.#stopTimer();
+    if (this.#reopenWanted) this.#reopenNow();
+    for (let count = 0; this.#nextBlock(); count++) {
+      if (count === WRITES_PER_TURN) {
+        this.#timer = this.#clock.setTimer(0, () => this.#pump());
+        return;
+      }
+      if (!this.#writeBlock()) return;
+    }
+    this.#settle();
+  }
+
+  /** Whether there is something to write. */
+  #nextBlock(): boolean {
+    if (this.#blockAt < this.#block.length) return true;
+    const block = this.#blocks.shift();
+    this.#block = Buffer.from(block ?? "");
+    this.#blockAt = 0;
+    return block !== undefined;
+  }
+
+  /** Writes the block; returns whether the outlet has taken bytes already and would take more. */
+  #writeBlock(): boolean {
+    let isReady = false;
+    let isLater = false;
+    this.#isWriting = true;
+    this.#outlet.write(this.#block.subarray(this.#blockAt), (error, bytesWritten) => {
+      this.#isWriting = false;
+      this.#blockAt += bytesWritten;
+      this.#pendingBytes -= bytesWritten;
+      if (error !== undefined) this.#retryAfter(error);
+      else if (isLater) this.#pump();
+      else isReady = true;
+    });
+    isLater = true;
+    return isReady;
+  }
+
+  #retryAfter(error: NodeJS.ErrnoException): void {
+    const code = error.code ?? error.message;
+    const isSlow = code === "EAGAIN";
+    if (!isSlow && this.#failure !== code) {
+      this.#failure = code;
+      this.#options.onChange({ kind: "failing", code });
+    }
+    this.#isRetrying = true;
+    const delayMs = isSlow || this.#isClosed ? SLOW_RETRY_MS : FAILED_RETRY_MS;
+    this.#timer = this.#clock.setTimer(delayMs, () => this.#pump());
+  }
+
+  #settle(): void {
+    if (this.#failure !== undefined || this.#isLosing) {
+      this.#failure = undefined;
+      this.#isLosing = false;
+      this.#options.onChange({ kind: "recovered", lostLines: this.#lost - this.#lostReported });
+      this.#lostReported = this.#lost;
+    }
+    this.#becomeIdle();
+  }
+
+  #reopenNow(): void {
+    this.#reopenWanted = false;
+    try {
+      const outlet = openOutlet(this.#options.target, this.#options);
+      this.#outlet.close();
+      this.#outlet = outlet;
+    } catch (error) {
+      const code = error instanceof Error && "code" in error ? String(error.code) : String(error);
+      this.#options.onChange({ kind: "failing", code });
+      return;
+    }
+    if (this.#blockAt === this.#block.length) return;
+    // The old file has the beginning of a line: the new one gets the line from its start.
+    const lineStart = this.#blockAt === 0 ? 0 : this.#block.lastIndexOf(NEWLINE, this.#blockAt - 1) + 1;
+    this.#pendingBytes += this.#blockAt - lineStart;
+    this.#blockAt = lineStart;
+  }
+
+  /** Lines that are not wholly out. */
+  #linesLeft(): number {
+    const kept = this.#blocks.reduce((sum, block) => sum + block.split("\n").length - 1, 0);
+    const rest = this.#block.subarray(this.#blockAt);
+    return rest.reduce((sum, byte) => (byte === NEWLINE ? sum + 1 : sum), kept);
+  }
+
+  #stopTimer(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    this.#isRetrying = false;
+  }
+
+  #becomeIdle(): void {
+    for (const resolve of this.#idleWaiters.splice(0)) resolve();
+  }
+}
