@@ -12,8 +12,7 @@ import { type ServerEvent, ServerSession } from "../protocol/socks5/server-sessi
 import { Tunnel, type TunnelEnd } from "../relay/tunnel.ts";
 import { Deadline } from "../time/timer-wheel.ts";
 import type { AddressEntry } from "./client-table.ts";
-import type { Command, CommandHost } from "./command.ts";
-import { ConnectCommand } from "./connect-command.ts";
+import { Connect } from "./connect.ts";
 import type { ProxyContext } from "./context.ts";
 import type { Verdict } from "./user-directory.ts";
 
@@ -22,11 +21,11 @@ const EARLY_BYTES_MAX = 65_536;
 
 const COMMANDS = { [Cmd.Connect]: "connect", [Cmd.Bind]: "bind", [Cmd.UdpAssociate]: "udp_associate" } as const;
 
-export class Connection implements SocketOwner, CommandHost {
-  readonly context: ProxyContext;
-  readonly clientIsLocal: boolean;
+export class Connection implements SocketOwner {
+  readonly #context: ProxyContext;
   readonly #socket: ConnectedSocket;
   readonly #entry: AddressEntry;
+  readonly #clientIsLocal: boolean;
   readonly #clientPort: number;
   readonly #startedWallMs: number;
   readonly #session: ServerSession;
@@ -41,7 +40,7 @@ export class Connection implements SocketOwner, CommandHost {
   #unsent: Uint8Array | undefined;
   #user: string | undefined;
   #request: Request | undefined;
-  #command: Command | undefined;
+  #connect: Connect | undefined;
   #tunnel: Tunnel | undefined;
   #connectedAddress: string | undefined;
   #reply: Rep | undefined;
@@ -54,23 +53,15 @@ export class Connection implements SocketOwner, CommandHost {
     clientIsLocal: boolean,
     onGone: (connection: Connection) => void,
   ) {
-    this.context = context;
+    this.#context = context;
     this.#socket = socket;
     this.#entry = entry;
-    this.clientIsLocal = clientIsLocal;
+    this.#clientIsLocal = clientIsLocal;
     this.#clientPort = socket.remotePort;
     this.#onGone = onGone;
     this.#startedWallMs = context.clock.wallMs();
     this.#session = new ServerSession(context.session, context.clock.nowMs());
     context.wheel.set(this.#deadline, this.#session.pollTimeout());
-  }
-
-  get clientAddress(): string {
-    return this.#entry.address;
-  }
-
-  get user(): string | undefined {
-    return this.#user;
   }
 
   /** The open tunnel, for those who change its settings. */
@@ -85,7 +76,7 @@ export class Connection implements SocketOwner, CommandHost {
   }
 
   handleData(chunk: Uint8Array): void {
-    this.#session.handleInput(chunk, this.context.clock.nowMs());
+    this.#session.handleInput(chunk, this.#context.clock.nowMs());
     this.#pump();
     if (!this.#isPaused && this.#session.heldBytes >= EARLY_BYTES_MAX && this.#tunnel === undefined) {
       this.#isPaused = true;
@@ -110,7 +101,7 @@ export class Connection implements SocketOwner, CommandHost {
   handleClose(code: string | undefined): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#command?.close();
+    this.#connect?.cancel();
     this.#finish(this.#reply === undefined ? "client-gone" : "refused", code);
   }
 
@@ -120,10 +111,10 @@ export class Connection implements SocketOwner, CommandHost {
     }
     if (this.#isHandshakeCounted && !this.#session.isHandshake) {
       this.#isHandshakeCounted = false;
-      this.context.clients.handshakeEnded(this.#entry);
+      this.#context.clients.handshakeEnded(this.#entry);
     }
     if (this.#session.isClosing && !this.#closed) {
-      this.context.wheel.set(this.#deadline, this.#session.pollTimeout());
+      this.#context.wheel.set(this.#deadline, this.#session.pollTimeout());
     } else if (this.#finReceived && this.#session.needsInput) {
       this.#socket.shutdown();
     }
@@ -141,8 +132,8 @@ export class Connection implements SocketOwner, CommandHost {
         this.#startRequest(event.request);
         return;
       case "fault":
-        this.context.counters.faults++;
-        this.context.events.onFault(this.#entry.address, this.#clientPort, event.fault);
+        this.#context.counters.faults++;
+        this.#context.events.onFault(this.#entry.address, this.#clientPort, event.fault);
         return;
       case "finish":
         if (this.#isPaused) this.#resume();
@@ -152,8 +143,8 @@ export class Connection implements SocketOwner, CommandHost {
         return;
       case "close":
         if (event.reason === "handshake-timeout") {
-          this.context.counters.handshakeTimeouts++;
-          this.context.events.onFault(this.#entry.address, this.#clientPort, event.reason);
+          this.#context.counters.handshakeTimeouts++;
+          this.#context.events.onFault(this.#entry.address, this.#clientPort, event.reason);
         }
         this.#socket.terminate();
         return;
@@ -173,7 +164,7 @@ export class Connection implements SocketOwner, CommandHost {
   }
 
   #authenticate(uname: Uint8Array, passwd: Uint8Array): void {
-    const { users } = this.context;
+    const { users } = this.#context;
     const user = users.knownName(uname);
     const verdict = users.authenticate(uname, passwd);
     if (typeof verdict === "string") this.#judge(verdict, user);
@@ -186,7 +177,7 @@ export class Connection implements SocketOwner, CommandHost {
   }
 
   #judge(verdict: Verdict, user: string | undefined): void {
-    const { counters, events, clock } = this.context;
+    const { counters, events, clock } = this.#context;
     if (verdict === "accepted") {
       this.#user = user;
     } else if (verdict === "busy") {
@@ -201,43 +192,35 @@ export class Connection implements SocketOwner, CommandHost {
 
   #startRequest(request: Request): void {
     this.#request = request;
-    const command = this.#commandFor(request.cmd);
-    if (command === undefined) {
-      this.refuse(Rep.CommandNotSupported, undefined);
+    if (request.cmd !== Cmd.Connect) {
+      this.#refuse(Rep.CommandNotSupported, undefined);
       return;
     }
-    this.#command = command;
-    command.start(request.dst);
+    const context = this.#context;
+    const { dst } = request;
+    this.#setDeadlineIn(context.timeouts.connectMs);
+    this.#connect = new Connect(context, context.rules, this.#clientIsLocal, context.outgoing, dst.port, {
+      onConnected: (socket, localAddress, localPort, target) => {
+        this.#connectedAddress = target;
+        this.#openTunnel(socket, localAddress, localPort);
+      },
+      onFailed: (rep, detail) => {
+        this.#refuse(rep, detail);
+        this.#pump();
+      },
+    });
+    this.#connect.start(dst);
   }
 
-  #commandFor(cmd: Cmd): Command | undefined {
-    switch (cmd) {
-      case Cmd.Connect:
-        return new ConnectCommand(this);
-      case Cmd.Bind:
-      case Cmd.UdpAssociate:
-        return undefined;
-      default:
-        return cmd satisfies never;
-    }
-  }
-
-  setDeadlineIn(limitMs: number): void {
-    const { wheel, clock } = this.context;
-    wheel.set(this.#deadline, limitMs > 0 ? clock.nowMs() + limitMs : Number.POSITIVE_INFINITY);
-  }
-
-  refuse(rep: FailureRep, detail: string | undefined): void {
+  #refuse(rep: FailureRep, detail: string | undefined): void {
     this.#reply = rep;
     this.#detail = detail;
-    this.context.counters.requestsRefused++;
-    this.#session.refused(rep, this.context.clock.nowMs());
-    this.#pump();
+    this.#context.counters.requestsRefused++;
+    this.#session.refused(rep, this.#context.clock.nowMs());
   }
 
-  openTunnel(target: ConnectedSocket, bndAddr: Uint8Array, bndPort: number, connectedAddress: string): void {
-    const { clock, settings, totals, counters } = this.context;
-    this.#connectedAddress = connectedAddress;
+  #openTunnel(target: ConnectedSocket, localAddress: Uint8Array, localPort: number): void {
+    const { clock, settings, totals, counters } = this.#context;
     this.#reply = Rep.Succeeded;
     counters.requestsConnected++;
     const tunnel = new Tunnel(this.#socket, target, {
@@ -248,7 +231,7 @@ export class Connection implements SocketOwner, CommandHost {
       onEnded: (end) => this.#finish(end, undefined),
     });
     this.#tunnel = tunnel;
-    const early = this.#session.connected(bndAddr, bndPort);
+    const early = this.#session.connected(localAddress, localPort);
     this.#pump();
     if (this.#unsent !== undefined) tunnel.client.queueUncounted(this.#unsent);
     target.data = tunnel.target;
@@ -265,9 +248,14 @@ export class Connection implements SocketOwner, CommandHost {
     this.#socket.resume();
   }
 
+  #setDeadlineIn(limitMs: number): void {
+    const { wheel, clock } = this.#context;
+    wheel.set(this.#deadline, limitMs > 0 ? clock.nowMs() + limitMs : Number.POSITIVE_INFINITY);
+  }
+
   /** By when a byte must move, or the tunnel ends. */
   #setTunnelDeadline(): void {
-    const { wheel } = this.context;
+    const { wheel } = this.#context;
     const tunnel = this.#tunnel;
     if (tunnel === undefined || this.#closed) return;
     const limitMs = this.#tunnelLimitMs(tunnel);
@@ -275,7 +263,7 @@ export class Connection implements SocketOwner, CommandHost {
   }
 
   #tunnelLimitMs({ isHalfClosed }: Tunnel): number {
-    const { idleMs, halfClosedMs } = this.context.timeouts;
+    const { idleMs, halfClosedMs } = this.#context.timeouts;
     return isHalfClosed ? halfClosedMs : idleMs;
   }
 
@@ -285,13 +273,13 @@ export class Connection implements SocketOwner, CommandHost {
       // Bytes that moved do not touch the deadline: it finds out here whether it is still right.
       const limitMs = this.#tunnelLimitMs(tunnel);
       if (limitMs > 0 && nowMs >= tunnel.lastActiveMs + limitMs) {
-        this.context.counters.idleTimeouts++;
+        this.#context.counters.idleTimeouts++;
         tunnel.kill(tunnel.isHalfClosed ? "half-closed-timeout" : "idle-timeout");
       } else {
         this.#setTunnelDeadline();
       }
-    } else if (this.#command !== undefined && this.#reply === undefined) {
-      this.#command.timeOut();
+    } else if (this.#connect !== undefined && this.#reply === undefined) {
+      this.#connect.timeOut();
     } else {
       this.#session.handleTimeout(nowMs);
       this.#pump();
@@ -301,7 +289,7 @@ export class Connection implements SocketOwner, CommandHost {
   /** Everything is over: takes the connection out of all tables and reports the request, if there was one. */
   #finish(end: string, code: string | undefined): void {
     this.#closed = true;
-    const { wheel, clients, events, clock } = this.context;
+    const { wheel, clients, events, clock } = this.#context;
     wheel.clear(this.#deadline);
     if (this.#isHandshakeCounted) clients.handshakeEnded(this.#entry);
     this.#isHandshakeCounted = false;
@@ -320,7 +308,7 @@ export class Connection implements SocketOwner, CommandHost {
       port: request.dst.port,
       connectedAddress: this.#connectedAddress,
       reply: this.#reply,
-      attempts: this.#command?.attempts ?? [],
+      attempts: this.#connect?.attempts ?? [],
       bytesUp: this.#tunnel?.target.bytesWritten ?? 0,
       bytesDown: this.#tunnel?.client.bytesWritten ?? 0,
       end,

@@ -146,7 +146,7 @@ export interface EndpointOptions {
  * none is an error of ours.
  */
 export type Oddity =
-  /** Shorter than a header and a chunk, not a multiple of four, or longer than 65,535 bytes. */
+  /** Shorter than a header and a chunk, or longer than 65,535 bytes. */
   | "bad-length"
   | "bad-checksum"
   /** A port of 0. */

@@ -1,0 +1,71 @@
+/** Packets that belong to no association (RFC 9260 §8.4), and how to know that one does (§8.5). */
+
+import type { Oddity, Path } from "../api.ts";
+import { decodeCauses, encodeAbort, T_BIT } from "../chunks/abort.ts";
+import { encodeShutdownComplete } from "../chunks/bare.ts";
+import { CauseCode, ChunkType } from "../constants.ts";
+import type { Packet } from "../packet.ts";
+import type { RawChunk } from "../tlv.ts";
+import type { Association } from "./association.ts";
+
+/** What is needed to answer without an association. */
+export interface Answerer {
+  count(oddity: Oddity): void;
+  /** Answers `packet` with one chunk, to where it came from. */
+  reply(to: Path, packet: Packet, verificationTag: number, chunk: Uint8Array): void;
+}
+
+function isStaleCookieError(chunk: RawChunk): boolean {
+  if (chunk.type !== ChunkType.Error) return false;
+  const result = decodeCauses(chunk);
+  return result.kind === "done" && result.value.causes.some(({ type }) => type === CauseCode.StaleCookie);
+}
+
+/** Chunks whose packet must not be answered, or two endpoints without a memory would never stop. */
+function isFinal(chunk: RawChunk): boolean {
+  const { type } = chunk;
+  return (
+    // rfc9260#8.4/abort-silent
+    type === ChunkType.Abort ||
+    // rfc9260#8.4/complete-silent
+    type === ChunkType.ShutdownComplete ||
+    // rfc9260#8.4/cookie-ack-silent
+    type === ChunkType.CookieAck ||
+    isStaleCookieError(chunk)
+  );
+}
+
+/** Answers a packet for which there is no association, and that brings none into being. */
+export function answerOutOfTheBlue(answerer: Answerer, packet: Packet, from: Path): void {
+  answerer.count("out-of-the-blue");
+  const { chunks, verificationTag } = packet;
+  if (chunks.some(isFinal)) return;
+  // rfc9260#8.4/shutdown-ack
+  const isShutdownAck = chunks[0]?.type === ChunkType.ShutdownAck;
+  // rfc9260#8.4/otherwise-abort
+  const chunk = isShutdownAck ? encodeShutdownComplete(true) : encodeAbort(true, []);
+  answerer.reply(from, packet, verificationTag, chunk);
+}
+
+/** Whether the packet carries a tag that makes it part of the association. If not, it has been dealt with. */
+export function hasRightTag(answerer: Answerer, association: Association, packet: Packet, from: Path): boolean {
+  const { chunks, verificationTag } = packet;
+  const { localTag, peerTag, state } = association;
+  const first = chunks[0];
+  const isReflected = first !== undefined && (first.flags & T_BIT) !== 0;
+  const carriesTBit = first?.type === ChunkType.Abort || first?.type === ChunkType.ShutdownComplete;
+  // rfc9260#8.5.1/abort-tag
+  // rfc9260#8.5.1/shutdown-complete-tag
+  const expected = carriesTBit && isReflected ? peerTag : localTag;
+  const isConnecting = state.name === "COOKIE-WAIT" || state.name === "COOKIE-ECHOED";
+  if (first?.type === ChunkType.ShutdownAck && isConnecting) {
+    // rfc9260#8.5.1/shutdown-ack-connecting
+    answerOutOfTheBlue(answerer, packet, from);
+    return false;
+  }
+  // 0 stands for a peer's tag that we do not know yet.
+  if (expected !== 0 && verificationTag === expected) return true;
+  // rfc9260#8.5/wrong-tag
+  answerer.count("wrong-tag");
+  return false;
+}

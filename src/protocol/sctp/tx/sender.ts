@@ -1,0 +1,173 @@
+/**
+ * The sending half of an association: which DATA chunk may go now, given the peer's window, the congestion window and what
+ * was lost (RFC 9260 §6.1).
+ */
+
+import { DATA_HEADER_BYTES } from "../chunks/data.ts";
+import type { SackChunk } from "../chunks/sack.ts";
+import { MESSAGE_OVERHEAD_BYTES } from "../constants.ts";
+import type { Tsn } from "../serial.ts";
+import { padded } from "../tlv.ts";
+import { Congestion } from "./congestion.ts";
+import { type Acknowledged, type AckOutcome, Outstanding } from "./outstanding.ts";
+import type { RetransmissionTimeout } from "./rto.ts";
+import { SendQueue } from "./send-queue.ts";
+
+/** A DATA chunk to put into a packet. */
+export interface Outgoing {
+  readonly chunk: Uint8Array;
+  readonly retransmitted: boolean;
+  /** Whether nothing before it is outstanding: sending it again starts T3-rtx anew (§7.2.4, rule 4). */
+  readonly lowest: boolean;
+}
+
+/** The sending half of an association. */
+export class Sender {
+  readonly #queue = new SendQueue();
+  readonly #outstanding: Outstanding;
+  readonly #congestion: Congestion;
+  readonly #rto: RetransmissionTimeout;
+  /** The peer's window as it last said. */
+  #peerRwnd: number;
+  #bufferedBytes = 0;
+  #lastSentMs: number | undefined;
+  /** The next packet carries lost chunks whatever the congestion window says (§7.2.4, rule 3). */
+  #fastRetransmit = false;
+  /** What is on its way was sent although the peer's window had no room for it (§6.1, rule A). */
+  #probing = false;
+
+  constructor(initialTsn: Tsn, peerRwnd: number, rto: RetransmissionTimeout) {
+    this.#outstanding = new Outstanding(initialTsn);
+    this.#congestion = new Congestion(peerRwnd);
+    this.#peerRwnd = peerRwnd;
+    this.#rto = rto;
+  }
+
+  /** Bytes of messages that are not acknowledged for good, with 64 for each message. */
+  get bufferedBytes(): number {
+    return this.#bufferedBytes;
+  }
+
+  /** Whether every message was acknowledged. */
+  get isDrained(): boolean {
+    return this.#queue.isEmpty && this.#outstanding.isEmpty;
+  }
+
+  /** Whether something was sent that is not acknowledged for good: T3-rtx is to run. */
+  get hasOutstanding(): boolean {
+    return !this.#outstanding.isEmpty;
+  }
+
+  get isProbing(): boolean {
+    return this.#probing;
+  }
+
+  /** The congestion window in bytes, for tests and metrics. */
+  get cwnd(): number {
+    return this.#congestion.cwnd;
+  }
+
+  /** What {@link queue} would add to {@link bufferedBytes}. */
+  static costOf(message: Uint8Array): number {
+    return message.length + MESSAGE_OVERHEAD_BYTES;
+  }
+
+  /** Takes a copy of a message of at least one byte, to be sent in its turn. */
+  queue(message: Uint8Array): void {
+    this.#queue.add(message);
+    this.#bufferedBytes += Sender.costOf(message);
+  }
+
+  /** What may be in flight at the end of this turn; ask once a turn. Forgets part of a window that lay idle. */
+  allowance(nowMs: number): number {
+    if (this.#outstanding.isEmpty && this.#lastSentMs !== undefined) {
+      const idleRtos = Math.floor((nowMs - this.#lastSentMs) / this.#rto.currentMs);
+      if (idleRtos > 0 && !this.#queue.isEmpty) this.#congestion.idled(idleRtos);
+    }
+    return this.#congestion.allowance(this.#outstanding.flightBytes);
+  }
+
+  /**
+   * The next DATA chunk for a packet with `room` bytes left; `undefined` when none may go or none fits.
+   *
+   * @param last - Whether no message will follow: the chunk that empties the queue then asks for an immediate SACK.
+   */
+  take(room: number, allowance: number, last: boolean, nowMs: number): Outgoing | undefined {
+    const outgoing = this.#takeLost(room, allowance) ?? this.#takeNew(room, allowance, last, nowMs);
+    if (outgoing !== undefined) this.#lastSentMs = nowMs;
+    return outgoing;
+  }
+
+  #takeLost(room: number, allowance: number): Outgoing | undefined {
+    // rfc9260#6.1/lost-first
+    const size = this.#outstanding.nextLostBytes;
+    if (size === 0 || size > room) return undefined;
+    if (this.#outstanding.flightBytes >= allowance && !this.#fastRetransmit) return undefined;
+    const lost = this.#outstanding.takeLost();
+    return lost === undefined ? undefined : { ...lost, retransmitted: true };
+  }
+
+  #takeNew(room: number, allowance: number, last: boolean, nowMs: number): Outgoing | undefined {
+    const userBytes = this.#queue.nextBytes;
+    if (userBytes === 0 || this.#outstanding.hasLost) return undefined;
+    // rfc9260#6.1/cwnd
+    if (this.#outstanding.flightBytes >= allowance || padded(DATA_HEADER_BYTES + userBytes) > room) return undefined;
+    const beyondWindow = userBytes > this.#peerRwnd - this.#outstanding.flightUserBytes;
+    // rfc9260#6.1/rwnd
+    // rfc9260#6.1/zero-window-probe
+    if (beyondWindow && !this.#outstanding.isEmpty) return undefined;
+    const fragment = this.#queue.take();
+    if (fragment === undefined) return undefined;
+    this.#probing = beyondWindow;
+    // rfc9260#9.2/i-bit
+    const immediate = last && this.#queue.isEmpty;
+    const lowest = this.#outstanding.isEmpty;
+    return { chunk: this.#outstanding.add(fragment, 0, immediate, nowMs), retransmitted: false, lowest };
+  }
+
+  /** A packet is complete: a fast retransmission is one packet. */
+  packetSent(): void {
+    this.#fastRetransmit = false;
+  }
+
+  /** Takes a SACK. */
+  acknowledge(sack: SackChunk, nowMs: number): AckOutcome {
+    const outcome = this.#acknowledge(sack, nowMs);
+    if (outcome.kind === "taken") this.#peerRwnd = sack.aRwnd;
+    return outcome;
+  }
+
+  /** Takes the acknowledgement within a SHUTDOWN, which says nothing of gaps, nor of the window. */
+  acknowledgeCumulative(cumulativeTsnAck: Tsn, nowMs: number): AckOutcome {
+    return this.#acknowledge({ cumulativeTsnAck, gapAckBlocks: [] }, nowMs);
+  }
+
+  #acknowledge(sack: Pick<SackChunk, "cumulativeTsnAck" | "gapAckBlocks">, nowMs: number): AckOutcome {
+    const flightBytesBefore = this.#outstanding.flightBytes;
+    const outcome = this.#outstanding.acknowledge(sack, this.#congestion.inFastRecovery, nowMs);
+    if (outcome.kind === "taken") this.#account(outcome.acknowledged, flightBytesBefore);
+    return outcome;
+  }
+
+  #account(acknowledged: Acknowledged, flightBytesBefore: number): void {
+    const { cumulativeAdvance, ackedBytes, releasedUserBytes, releasedMessages, roundTripMs } = acknowledged;
+    this.#bufferedBytes -= releasedUserBytes + releasedMessages * MESSAGE_OVERHEAD_BYTES;
+    if (roundTripMs !== undefined) this.#rto.measured(roundTripMs);
+    if (cumulativeAdvance > 0) {
+      this.#probing = false;
+      const { cumulativeTsn, isEmpty } = this.#outstanding;
+      this.#congestion.acknowledged(cumulativeTsn, ackedBytes, flightBytesBefore, isEmpty);
+    }
+    if (acknowledged.lossDetected) {
+      this.#congestion.lossByGaps(this.#outstanding.highestTsn);
+      this.#fastRetransmit = true;
+    }
+  }
+
+  /** T3-rtx expired. */
+  timedOut(): void {
+    this.#congestion.lossByTimeout();
+    this.#rto.backOff();
+    this.#outstanding.loseAll();
+  }
+}
