@@ -4,8 +4,9 @@ export interface Resolver {
    * Looks up the addresses of `name`. Never rejects: what went wrong is a value.
    *
    * @param name - A host name as the client sent it, decoded as Latin-1; never an IP literal.
+   * @param watch - Hears more than the outcome, and earlier. Without it, nothing is lost but that.
    */
-  resolve(name: string): Promise<Resolution>;
+  resolve(name: string, watch?: ResolutionWatch): Promise<Resolution>;
 }
 
 /** What became of a look-up. */
@@ -16,3 +17,22 @@ export type Resolution =
   | { readonly kind: "not-found"; readonly detail: string }
   /** Nobody could say: the resolver failed or did not answer in time. */
   | { readonly kind: "failed"; readonly detail: string };
+
+/** For those who begin to connect before both answers are there (RFC 8305 §3), and who tell what was done. */
+export interface ResolutionWatch {
+  /**
+   * The answer for one family is there, possibly without any address. At most once for each family, and only before the
+   * promise settles; a resolver that gets both families at once does not call it.
+   */
+  readonly onFamily?: (family: 4 | 6, addresses: readonly string[]) => void;
+  readonly onStep?: (step: ResolutionStep) => void;
+}
+
+/** One thing that was done for a look-up. */
+export interface ResolutionStep {
+  readonly source: "literal" | "localhost" | "hosts" | "cache" | "stale" | "doh" | "system";
+  /** What was asked and what came of it, in words. */
+  readonly detail: string;
+  /** How long it took, in milliseconds. */
+  readonly ms: number;
+}

@@ -12,7 +12,8 @@ import { type ServerEvent, ServerSession } from "../protocol/socks5/server-sessi
 import { Tunnel, type TunnelEnd } from "../relay/tunnel.ts";
 import { Deadline } from "../time/timer-wheel.ts";
 import type { AddressEntry } from "./client-table.ts";
-import { Connect } from "./connect.ts";
+import type { Command, CommandHost } from "./command.ts";
+import { ConnectCommand } from "./connect-command.ts";
 import type { ProxyContext } from "./context.ts";
 import type { Verdict } from "./user-directory.ts";
 
@@ -21,11 +22,11 @@ const EARLY_BYTES_MAX = 65_536;
 
 const COMMANDS = { [Cmd.Connect]: "connect", [Cmd.Bind]: "bind", [Cmd.UdpAssociate]: "udp_associate" } as const;
 
-export class Connection implements SocketOwner {
-  readonly #context: ProxyContext;
+export class Connection implements SocketOwner, CommandHost {
+  readonly context: ProxyContext;
+  readonly clientIsLocal: boolean;
   readonly #socket: ConnectedSocket;
   readonly #entry: AddressEntry;
-  readonly #clientIsLocal: boolean;
   readonly #clientPort: number;
   readonly #startedWallMs: number;
   readonly #session: ServerSession;
@@ -40,7 +41,7 @@ export class Connection implements SocketOwner {
   #unsent: Uint8Array | undefined;
   #user: string | undefined;
   #request: Request | undefined;
-  #connect: Connect | undefined;
+  #command: Command | undefined;
   #tunnel: Tunnel | undefined;
   #connectedAddress: string | undefined;
   #reply: Rep | undefined;
@@ -53,15 +54,23 @@ export class Connection implements SocketOwner {
     clientIsLocal: boolean,
     onGone: (connection: Connection) => void,
   ) {
-    this.#context = context;
+    this.context = context;
     this.#socket = socket;
     this.#entry = entry;
-    this.#clientIsLocal = clientIsLocal;
+    this.clientIsLocal = clientIsLocal;
     this.#clientPort = socket.remotePort;
     this.#onGone = onGone;
     this.#startedWallMs = context.clock.wallMs();
     this.#session = new ServerSession(context.session, context.clock.nowMs());
     context.wheel.set(this.#deadline, this.#session.pollTimeout());
+  }
+
+  get clientAddress(): string {
+    return this.#entry.address;
+  }
+
+  get user(): string | undefined {
+    return this.#user;
   }
 
   /** The open tunnel, for those who change its settings. */
@@ -76,7 +85,7 @@ export class Connection implements SocketOwner {
   }
 
   handleData(chunk: Uint8Array): void {
-    this.#session.handleInput(chunk, this.#context.clock.nowMs());
+    this.#session.handleInput(chunk, this.context.clock.nowMs());
     this.#pump();
     if (!this.#isPaused && this.#session.heldBytes >= EARLY_BYTES_MAX && this.#tunnel === undefined) {
       this.#isPaused = true;
@@ -101,7 +110,7 @@ export class Connection implements SocketOwner {
   handleClose(code: string | undefined): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#connect?.cancel();
+    this.#command?.close();
     this.#finish(this.#reply === undefined ? "client-gone" : "refused", code);
   }
 
@@ -111,10 +120,10 @@ export class Connection implements SocketOwner {
     }
     if (this.#isHandshakeCounted && !this.#session.isHandshake) {
       this.#isHandshakeCounted = false;
-      this.#context.clients.handshakeEnded(this.#entry);
+      this.context.clients.handshakeEnded(this.#entry);
     }
     if (this.#session.isClosing && !this.#closed) {
-      this.#context.wheel.set(this.#deadline, this.#session.pollTimeout());
+      this.context.wheel.set(this.#deadline, this.#session.pollTimeout());
     } else if (this.#finReceived && this.#session.needsInput) {
       this.#socket.shutdown();
     }
@@ -132,8 +141,8 @@ export class Connection implements SocketOwner {
         this.#startRequest(event.request);
         return;
       case "fault":
-        this.#context.counters.faults++;
-        this.#context.events.onFault(this.#entry.address, this.#clientPort, event.fault);
+        this.context.counters.faults++;
+        this.context.events.onFault(this.#entry.address, this.#clientPort, event.fault);
         return;
       case "finish":
         if (this.#isPaused) this.#resume();
@@ -143,8 +152,8 @@ export class Connection implements SocketOwner {
         return;
       case "close":
         if (event.reason === "handshake-timeout") {
-          this.#context.counters.handshakeTimeouts++;
-          this.#context.events.onFault(this.#entry.address, this.#clientPort, event.reason);
+          this.context.counters.handshakeTimeouts++;
+          this.context.events.onFault(this.#entry.address, this.#clientPort, event.reason);
         }
         this.#socket.terminate();
         return;
@@ -164,7 +173,7 @@ export class Connection implements SocketOwner {
   }
 
   #authenticate(uname: Uint8Array, passwd: Uint8Array): void {
-    const { users } = this.#context;
+    const { users } = this.context;
     const user = users.knownName(uname);
     const verdict = users.authenticate(uname, passwd);
     if (typeof verdict === "string") this.#judge(verdict, user);
@@ -177,7 +186,7 @@ export class Connection implements SocketOwner {
   }
 
   #judge(verdict: Verdict, user: string | undefined): void {
-    const { counters, events, clock } = this.#context;
+    const { counters, events, clock } = this.context;
     if (verdict === "accepted") {
       this.#user = user;
     } else if (verdict === "busy") {
@@ -192,35 +201,43 @@ export class Connection implements SocketOwner {
 
   #startRequest(request: Request): void {
     this.#request = request;
-    if (request.cmd !== Cmd.Connect) {
-      this.#refuse(Rep.CommandNotSupported, undefined);
+    const command = this.#commandFor(request.cmd);
+    if (command === undefined) {
+      this.refuse(Rep.CommandNotSupported, undefined);
       return;
     }
-    const context = this.#context;
-    const { dst } = request;
-    this.#setDeadlineIn(context.timeouts.connectMs);
-    this.#connect = new Connect(context, context.rules, this.#clientIsLocal, context.outgoing, dst.port, {
-      onConnected: (socket, localAddress, localPort, target) => {
-        this.#connectedAddress = target;
-        this.#openTunnel(socket, localAddress, localPort);
-      },
-      onFailed: (rep, detail) => {
-        this.#refuse(rep, detail);
-        this.#pump();
-      },
-    });
-    this.#connect.start(dst);
+    this.#command = command;
+    command.start(request.dst);
   }
 
-  #refuse(rep: FailureRep, detail: string | undefined): void {
+  #commandFor(cmd: Cmd): Command | undefined {
+    switch (cmd) {
+      case Cmd.Connect:
+        return new ConnectCommand(this);
+      case Cmd.Bind:
+      case Cmd.UdpAssociate:
+        return undefined;
+      default:
+        return cmd satisfies never;
+    }
+  }
+
+  setDeadlineIn(limitMs: number): void {
+    const { wheel, clock } = this.context;
+    wheel.set(this.#deadline, limitMs > 0 ? clock.nowMs() + limitMs : Number.POSITIVE_INFINITY);
+  }
+
+  refuse(rep: FailureRep, detail: string | undefined): void {
     this.#reply = rep;
     this.#detail = detail;
-    this.#context.counters.requestsRefused++;
-    this.#session.refused(rep, this.#context.clock.nowMs());
+    this.context.counters.requestsRefused++;
+    this.#session.refused(rep, this.context.clock.nowMs());
+    this.#pump();
   }
 
-  #openTunnel(target: ConnectedSocket, localAddress: Uint8Array, localPort: number): void {
-    const { clock, settings, totals, counters } = this.#context;
+  openTunnel(target: ConnectedSocket, bndAddr: Uint8Array, bndPort: number, connectedAddress: string): void {
+    const { clock, settings, totals, counters } = this.context;
+    this.#connectedAddress = connectedAddress;
     this.#reply = Rep.Succeeded;
     counters.requestsConnected++;
     const tunnel = new Tunnel(this.#socket, target, {
@@ -231,7 +248,7 @@ export class Connection implements SocketOwner {
       onEnded: (end) => this.#finish(end, undefined),
     });
     this.#tunnel = tunnel;
-    const early = this.#session.connected(localAddress, localPort);
+    const early = this.#session.connected(bndAddr, bndPort);
     this.#pump();
     if (this.#unsent !== undefined) tunnel.client.queueUncounted(this.#unsent);
     target.data = tunnel.target;
@@ -248,14 +265,9 @@ export class Connection implements SocketOwner {
     this.#socket.resume();
   }
 
-  #setDeadlineIn(limitMs: number): void {
-    const { wheel, clock } = this.#context;
-    wheel.set(this.#deadline, limitMs > 0 ? clock.nowMs() + limitMs : Number.POSITIVE_INFINITY);
-  }
-
   /** By when a byte must move, or the tunnel ends. */
   #setTunnelDeadline(): void {
-    const { wheel } = this.#context;
+    const { wheel } = this.context;
     const tunnel = this.#tunnel;
     if (tunnel === undefined || this.#closed) return;
     const limitMs = this.#tunnelLimitMs(tunnel);
@@ -263,7 +275,7 @@ export class Connection implements SocketOwner {
   }
 
   #tunnelLimitMs({ isHalfClosed }: Tunnel): number {
-    const { idleMs, halfClosedMs } = this.#context.timeouts;
+    const { idleMs, halfClosedMs } = this.context.timeouts;
     return isHalfClosed ? halfClosedMs : idleMs;
   }
 
@@ -273,13 +285,13 @@ export class Connection implements SocketOwner {
       // Bytes that moved do not touch the deadline: it finds out here whether it is still right.
       const limitMs = this.#tunnelLimitMs(tunnel);
       if (limitMs > 0 && nowMs >= tunnel.lastActiveMs + limitMs) {
-        this.#context.counters.idleTimeouts++;
+        this.context.counters.idleTimeouts++;
         tunnel.kill(tunnel.isHalfClosed ? "half-closed-timeout" : "idle-timeout");
       } else {
         this.#setTunnelDeadline();
       }
-    } else if (this.#connect !== undefined && this.#reply === undefined) {
-      this.#connect.timeOut();
+    } else if (this.#command !== undefined && this.#reply === undefined) {
+      this.#command.timeOut();
     } else {
       this.#session.handleTimeout(nowMs);
       this.#pump();
@@ -289,7 +301,7 @@ export class Connection implements SocketOwner {
   /** Everything is over: takes the connection out of all tables and reports the request, if there was one. */
   #finish(end: string, code: string | undefined): void {
     this.#closed = true;
-    const { wheel, clients, events, clock } = this.#context;
+    const { wheel, clients, events, clock } = this.context;
     wheel.clear(this.#deadline);
     if (this.#isHandshakeCounted) clients.handshakeEnded(this.#entry);
     this.#isHandshakeCounted = false;
@@ -308,7 +320,7 @@ export class Connection implements SocketOwner {
       port: request.dst.port,
       connectedAddress: this.#connectedAddress,
       reply: this.#reply,
-      attempts: this.#connect?.attempts ?? [],
+      attempts: this.#command?.attempts ?? [],
       bytesUp: this.#tunnel?.target.bytesWritten ?? 0,
       bytesDown: this.#tunnel?.client.bytesWritten ?? 0,
       end,

@@ -1,0 +1,39 @@
+import type { AttemptRecord } from "../ports/proxy-events.ts";
+import type { Address } from "../protocol/socks5/address.ts";
+import type { Command, CommandHost } from "./command.ts";
+import { Connect } from "./connect.ts";
+
+/** CONNECT: a tunnel to the destination, or the reason why there is none (RFC 1928 §4 and §6). */
+export class ConnectCommand implements Command {
+  readonly #host: CommandHost;
+  #connect: Connect | undefined;
+
+  constructor(host: CommandHost) {
+    this.#host = host;
+  }
+
+  get attempts(): readonly AttemptRecord[] {
+    return this.#connect?.attempts ?? [];
+  }
+
+  start(dst: Address): void {
+    const host = this.#host;
+    const { context } = host;
+    host.setDeadlineIn(context.timeouts.connectMs);
+    this.#connect = new Connect(context, context.rules, host.clientIsLocal, context.outgoing, dst.port, {
+      onConnected: (socket, localAddress, localPort, target) => {
+        host.openTunnel(socket, localAddress, localPort, target);
+      },
+      onFailed: (rep, detail) => host.refuse(rep, detail),
+    });
+    this.#connect.start(dst);
+  }
+
+  timeOut(): void {
+    this.#connect?.timeOut();
+  }
+
+  close(): void {
+    this.#connect?.cancel();
+  }
+}
