@@ -16,6 +16,7 @@ const SYMBOLS = {
   listen: { args: ["i32", "i32"], returns: "i32" },
   connect: { args: ["i32", "ptr", "u32"], returns: "i32" },
   getsockname: { args: ["i32", "ptr", "ptr"], returns: "i32" },
+  getpeername: { args: ["i32", "ptr", "ptr"], returns: "i32" },
   setsockopt: { args: ["i32", "i32", "i32", "ptr", "u32"], returns: "i32" },
   getsockopt: { args: ["i32", "i32", "i32", "ptr", "ptr"], returns: "i32" },
   fcntl: { args: ["i32", "i32", "i32"], returns: "i32" },
@@ -32,6 +33,7 @@ export interface Libc {
   listen(fd: number, backlog: number): number;
   connect(fd: number, address: Uint8Array, size: number): number;
   getsockname(fd: number, address: Uint8Array, size: Uint32Array): number;
+  getpeername(fd: number, address: Uint8Array, size: Uint32Array): number;
   setsockopt(fd: number, level: number, name: number, value: Uint8Array | Int32Array, size: number): number;
   getsockopt(fd: number, level: number, name: number, value: Int32Array, size: Uint32Array): number;
   fcntl(fd: number, command: number, argument: number): number;
@@ -51,23 +53,15 @@ export const SOCK_NONBLOCK = 0o4000;
 export const SOCK_CLOEXEC = 0o2000000;
 export const SOL_SOCKET = 1;
 export const SO_REUSEADDR = 2;
-export const SO_KEEPALIVE = 9;
 export const SO_REUSEPORT = 15;
 export const SO_BINDTODEVICE = 25;
 export const SO_MARK = 36;
 export const IPPROTO_IP = 0;
 export const IP_BIND_ADDRESS_NO_PORT = 24;
-export const IPPROTO_TCP = 6;
-export const TCP_NODELAY = 1;
-export const TCP_KEEPIDLE = 4;
-export const TCP_KEEPINTVL = 5;
-export const TCP_KEEPCNT = 6;
 export const IPPROTO_IPV6 = 41;
 export const IPV6_V6ONLY = 26;
 export const F_DUPFD_CLOEXEC = 1030;
 export const RLIMIT_NOFILE = 7;
-/** Bytes that the kernel has taken for sending and the peer has not acknowledged. */
-export const SIOCOUTQ = 0x5411;
 
 function open(): Libc | undefined {
   if (process.platform !== "linux") return undefined;

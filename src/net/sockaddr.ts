@@ -10,6 +10,7 @@
 import { unwrapMapped } from "../bytes/ip.ts";
 import { readU16 } from "../bytes/read.ts";
 import { writeU16 } from "../bytes/write.ts";
+import type { Endpoint } from "../ports/socket.ts";
 import { AF_INET, AF_INET6 } from "./libc.ts";
 
 export const SOCKADDR_IN_BYTES = 16;
@@ -25,8 +26,8 @@ export function writeSockaddr(ip: Uint8Array, port: number, out: Uint8Array): nu
   return ip.length === 4 ? SOCKADDR_IN_BYTES : SOCKADDR_IN6_BYTES;
 }
 
-/** The address in a sockaddr, 4 or 16 bytes, mapped addresses unwrapped. A copy. */
-export function readSockaddr(sockaddr: Uint8Array): { ip: Uint8Array; port: number } {
+/** The endpoint in a sockaddr, a mapped address unwrapped. A copy. */
+export function readSockaddr(sockaddr: Uint8Array): Endpoint {
   const port = readU16(sockaddr, 2);
   const ip = sockaddr[0] === AF_INET ? sockaddr.slice(4, 8) : unwrapMapped(sockaddr.slice(8, 24));
   return { ip, port };

@@ -9,7 +9,7 @@
 import type { Socket, SocketHandler } from "bun";
 import { formatIp } from "../bytes/ip.ts";
 import type { Dial, Dialer, DialListener, DialOptions } from "../ports/dialer.ts";
-import type { SocketOwner } from "../ports/socket.ts";
+import type { Endpoint, SocketOwner } from "../ports/socket.ts";
 import { EINPROGRESS, errnoName } from "./errno.ts";
 import {
   AF_INET,
@@ -25,11 +25,12 @@ import {
   SOCK_STREAM,
   SOL_SOCKET,
 } from "./libc.ts";
-import { readSockaddr, SOCKADDR_IN6_BYTES, writeSockaddr } from "./sockaddr.ts";
-import { type TcpTuning, tuneSocket } from "./tcp-socket.ts";
+import { SOCKADDR_IN6_BYTES, writeSockaddr } from "./sockaddr.ts";
+import { localEndpoint, type TcpTuning } from "./tcp-socket.ts";
+
+const NOWHERE: Endpoint = { ip: new Uint8Array(4), port: 0 };
 
 const sockaddr = new Uint8Array(SOCKADDR_IN6_BYTES);
-const sockaddrSize = new Uint32Array(1);
 const optionCell = new Int32Array(1);
 
 /** Implements {@link Dialer} with Bun's sockets. */
@@ -41,13 +42,13 @@ export class TcpDialer implements Dialer {
   }
 
   dial(ip: Uint8Array, port: number, options: DialOptions, listener: DialListener): Dial {
-    const attempt = new Attempt(listener);
+    const attempt = new Attempt(listener, this.#tuning.noDelay);
     if (libc === undefined) {
       const target = { hostname: formatIp(ip), port };
       attempt.follow(Bun.connect({ ...target, allowHalfOpen: true, socket: HANDLERS, data: attempt }));
       return attempt;
     }
-    const fd = connectingSocket(libc, ip, port, options, this.#tuning);
+    const fd = connectingSocket(libc, ip, port, options);
     if (typeof fd === "string") {
       attempt.fail(fd);
       return attempt;
@@ -60,13 +61,7 @@ export class TcpDialer implements Dialer {
 }
 
 /** A socket whose connect is under way, or the code of the error that ended it at once. */
-function connectingSocket(
-  c: Libc,
-  ip: Uint8Array,
-  port: number,
-  options: DialOptions,
-  tuning: TcpTuning,
-): number | string {
+function connectingSocket(c: Libc, ip: Uint8Array, port: number, options: DialOptions): number | string {
   const family = ip.length === 4 ? AF_INET : AF_INET6;
   const fd = c.socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return errnoName(c.errno());
@@ -75,7 +70,6 @@ function connectingSocket(
     c.close(fd);
     return code;
   };
-  tuneSocket(c, fd, tuning);
   if (options.mark !== undefined) {
     optionCell[0] = options.mark;
     if (c.setsockopt(fd, SOL_SOCKET, SO_MARK, optionCell, 4) < 0) return failed();
@@ -98,8 +92,11 @@ class Attempt implements Dial, SocketOwner {
   #listener: DialListener | undefined;
   #socket: Socket<SocketOwner> | undefined;
 
-  constructor(listener: DialListener) {
+  readonly #noDelay: boolean;
+
+  constructor(listener: DialListener, noDelay: boolean) {
     this.#listener = listener;
+    this.#noDelay = noDelay;
   }
 
   /** The promise repeats what the handlers say, or says what never reached them. */
@@ -119,8 +116,9 @@ class Attempt implements Dial, SocketOwner {
     const socket = this.#socket;
     if (listener === undefined || socket === undefined) return;
     this.#listener = undefined;
-    const { ip, port } = localEndpoint(socket);
-    listener.onConnected(socket, ip, port);
+    if (!this.#noDelay) socket.setNoDelay(false);
+    // Where the socket has died in this very moment its close follows, and no longer matters what it was called.
+    listener.onConnected(socket, localEndpoint(socket) ?? NOWHERE);
   }
 
   handleData(): void {
@@ -146,16 +144,6 @@ class Attempt implements Dial, SocketOwner {
     this.#listener = undefined;
     this.#socket?.terminate();
   }
-}
-
-function localEndpoint(socket: Socket<SocketOwner>): { ip: Uint8Array; port: number } {
-  const { fd } = socket as unknown as { fd: number };
-  if (libc !== undefined) {
-    sockaddrSize[0] = sockaddr.length;
-    if (libc.getsockname(fd, sockaddr, sockaddrSize) === 0) return readSockaddr(sockaddr);
-  }
-  // The socket may have died in this very moment; then its close follows, and the address no longer matters.
-  return { ip: new Uint8Array(4), port: socket.localPort };
 }
 
 const HANDLERS: SocketHandler<SocketOwner> = {

@@ -8,7 +8,7 @@
 
 import type { Socket, SocketHandler, TCPSocketListener } from "bun";
 import { formatEndpoint, formatIp, parseIp } from "../bytes/ip.ts";
-import type { SocketOwner } from "../ports/socket.ts";
+import type { Endpoint, SocketOwner } from "../ports/socket.ts";
 import { errnoName } from "./errno.ts";
 import {
   AF_INET,
@@ -26,7 +26,7 @@ import {
   SOL_SOCKET,
 } from "./libc.ts";
 import { readSockaddr, SOCKADDR_IN6_BYTES, writeSockaddr } from "./sockaddr.ts";
-import { type TcpTuning, tuneSocket } from "./tcp-socket.ts";
+import { remoteEndpoint, type TcpTuning } from "./tcp-socket.ts";
 
 export interface ListenOptions extends TcpTuning {
   /** An IP literal. */
@@ -58,8 +58,12 @@ const REASONS: Readonly<Record<string, string>> = {
   EACCES: "ports below 1024 need the capability CAP_NET_BIND_SERVICE; choose a higher port (EACCES)",
 };
 
-/** Makes the owner of a socket that was just accepted. */
-export type Accept = (socket: Socket<SocketOwner>) => SocketOwner;
+/**
+ * Makes the owner of a socket that was just accepted.
+ *
+ * @param remote - The client's endpoint; `undefined` when it is gone already.
+ */
+export type Accept = (socket: Socket<SocketOwner>, remote: Endpoint | undefined) => SocketOwner;
 
 export class TcpListener {
   /** The address and port that are really bound. */
@@ -72,7 +76,7 @@ export class TcpListener {
 
   /** @throws {ListenError} */
   constructor(options: ListenOptions, accept: Accept) {
-    const handlers = handlersFor(accept);
+    const handlers = handlersFor(accept, options.noDelay);
     if (libc === undefined) {
       this.#fd = -1;
       this.#start = () => {
@@ -142,7 +146,6 @@ function listeningSocket(c: Libc, options: ListenOptions): number {
   set(SOL_SOCKET, SO_REUSEADDR, 1);
   if (options.reusePort) set(SOL_SOCKET, SO_REUSEPORT, 1);
   if (family === AF_INET6) set(IPPROTO_IPV6, IPV6_V6ONLY, options.ipv6Only ? 1 : 0);
-  tuneSocket(c, fd, options);
   const sockaddr = new Uint8Array(SOCKADDR_IN6_BYTES);
   if (c.bind(fd, sockaddr, writeSockaddr(ip, options.port, sockaddr)) < 0) failed(fd);
   if (c.listen(fd, options.backlog) < 0) failed(fd);
@@ -167,10 +170,11 @@ function startOrExplain(
   }
 }
 
-function handlersFor(accept: Accept): SocketHandler<SocketOwner> {
+function handlersFor(accept: Accept, noDelay: boolean): SocketHandler<SocketOwner> {
   return {
     open: (socket) => {
-      socket.data = accept(socket);
+      if (!noDelay) socket.setNoDelay(false);
+      socket.data = accept(socket, remoteEndpoint(socket));
     },
     data: (socket, chunk) => socket.data.handleData(chunk),
     drain: (socket) => socket.data.handleDrain(),

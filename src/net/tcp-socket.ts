@@ -1,41 +1,39 @@
 /** What every TCP socket of the proxy has in common, whoever opened it. */
 
-import {
-  IPPROTO_TCP,
-  type Libc,
-  SO_KEEPALIVE,
-  SOL_SOCKET,
-  TCP_KEEPCNT,
-  TCP_KEEPIDLE,
-  TCP_KEEPINTVL,
-  TCP_NODELAY,
-} from "./libc.ts";
+import type { Socket } from "bun";
+import { parseIp } from "../bytes/ip.ts";
+import type { Endpoint } from "../ports/socket.ts";
+import { libc } from "./libc.ts";
+import { readSockaddr, SOCKADDR_IN6_BYTES } from "./sockaddr.ts";
 
 export interface TcpTuning {
-  /** Send small segments at once (TCP_NODELAY). */
+  /** Send small segments at once (TCP_NODELAY). Bun does unless told otherwise. */
   readonly noDelay: boolean;
-  /** Silence after which the kernel asks whether the peer is still there, in milliseconds; 0 never asks. */
-  readonly keepAliveMs: number;
 }
 
-const KEEPALIVE_PROBES = 5;
-const cell = new Int32Array(1);
+const sockaddr = new Uint8Array(SOCKADDR_IN6_BYTES);
+const sockaddrSize = new Uint32Array(1);
 
-/**
- * Sets the options before `connect` or `listen`; accepted sockets inherit them from the listening one. A failure changes
- * nothing that a user would notice, so none is reported.
- */
-export function tuneSocket(c: Libc, fd: number, { noDelay, keepAliveMs }: TcpTuning): void {
-  const set = (level: number, name: number, value: number): void => {
-    cell[0] = value;
-    c.setsockopt(fd, level, name, cell, 4);
-  };
-  if (noDelay) set(IPPROTO_TCP, TCP_NODELAY, 1);
-  if (keepAliveMs > 0) {
-    const idleSeconds = Math.max(1, Math.ceil(keepAliveMs / 1000));
-    set(SOL_SOCKET, SO_KEEPALIVE, 1);
-    set(IPPROTO_TCP, TCP_KEEPIDLE, idleSeconds);
-    set(IPPROTO_TCP, TCP_KEEPINTVL, Math.max(1, Math.ceil(idleSeconds / KEEPALIVE_PROBES)));
-    set(IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES);
-  }
+/** The socket's own address and port; `undefined` when it has died in this very moment. */
+export function localEndpoint(socket: Socket<unknown>): Endpoint | undefined {
+  if (libc === undefined) return endpointOf(socket.localAddress, socket.localPort);
+  sockaddrSize[0] = sockaddr.length;
+  return libc.getsockname(descriptorOf(socket), sockaddr, sockaddrSize) < 0 ? undefined : readSockaddr(sockaddr);
+}
+
+/** The peer's address and port; `undefined` when the peer is gone already. */
+export function remoteEndpoint(socket: Socket<unknown>): Endpoint | undefined {
+  if (libc === undefined) return endpointOf(socket.remoteAddress, socket.remotePort);
+  sockaddrSize[0] = sockaddr.length;
+  return libc.getpeername(descriptorOf(socket), sockaddr, sockaddrSize) < 0 ? undefined : readSockaddr(sockaddr);
+}
+
+function endpointOf(address: string, port: number): Endpoint | undefined {
+  const ip = parseIp(address);
+  return ip === undefined ? undefined : { ip, port };
+}
+
+/** The descriptor, which Bun's types do not know. -1 once the socket is closed. */
+export function descriptorOf(socket: Socket<unknown>): number {
+  return (socket as unknown as { readonly fd: number }).fd;
 }

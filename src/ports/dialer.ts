@@ -1,4 +1,4 @@
-import type { ConnectedSocket } from "./socket.ts";
+import type { ConnectedSocket, Endpoint } from "./socket.ts";
 
 /** How to leave the machine; what is absent is the system's choice. */
 export interface DialOptions {
@@ -16,9 +16,9 @@ export interface DialListener {
    * The target has accepted. The socket belongs to the listener, who sets its `data` before returning; nothing has been
    * read from it.
    *
-   * @param localAddress - Of the outgoing socket: 4 or 16 bytes, never mapped.
+   * @param local - The outgoing socket's own endpoint.
    */
-  onConnected(socket: ConnectedSocket, localAddress: Uint8Array, localPort: number): void;
+  onConnected(socket: ConnectedSocket, local: Endpoint): void;
   /** @param code - The name of the error number: "ECONNREFUSED", "ENETUNREACH", "EMFILE" … */
   onFailed(code: string): void;
 }

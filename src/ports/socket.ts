@@ -23,10 +23,15 @@ export interface SocketOwner {
   handleClose(code: string | undefined): void;
 }
 
+/** An address of 4 or 16 bytes, never a mapped one, and a port. */
+export interface Endpoint {
+  readonly ip: Uint8Array;
+  readonly port: number;
+}
+
 /** A connected socket, ours or accepted. */
 export interface ConnectedSocket extends Stream {
   data: SocketOwner;
-  /** The peer's address as text; a mapped IPv4 address may come wrapped. */
-  readonly remoteAddress: string;
-  readonly remotePort: number;
+  /** Has the kernel ask whether the peer is still there, first after `delayMs` of silence. */
+  setKeepAlive(isOn: boolean, delayMs: number): boolean;
 }

@@ -1,7 +1,7 @@
 /** The seam between a client's connection and what it asked for: each CMD of RFC 1928 §4 is one {@link Command}. */
 
 import type { AttemptRecord } from "../ports/proxy-events.ts";
-import type { ConnectedSocket } from "../ports/socket.ts";
+import type { ConnectedSocket, Endpoint } from "../ports/socket.ts";
 import type { Address } from "../protocol/socks5/address.ts";
 import type { FailureRep } from "../protocol/socks5/constants.ts";
 import type { ProxyContext } from "./context.ts";
@@ -21,10 +21,10 @@ export interface CommandHost {
   /**
    * Says yes and joins the client with `socket`. After it the command hears only `close`.
    *
-   * @param bndAddr - What the reply names: 4 or 16 bytes, never mapped.
+   * @param bnd - What the reply names.
    * @param connectedAddress - The other end, for the access log.
    */
-  openTunnel(socket: ConnectedSocket, bndAddr: Uint8Array, bndPort: number, connectedAddress: string): void;
+  openTunnel(socket: ConnectedSocket, bnd: Endpoint, connectedAddress: string): void;
 }
 
 /** One request being carried out. */

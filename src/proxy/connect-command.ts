@@ -21,9 +21,7 @@ export class ConnectCommand implements Command {
     const { context } = host;
     host.setDeadlineIn(context.timeouts.connectMs);
     this.#connect = new Connect(context, context.rules, host.clientIsLocal, context.outgoing, dst.port, {
-      onConnected: (socket, localAddress, localPort, target) => {
-        host.openTunnel(socket, localAddress, localPort, target);
-      },
+      onConnected: (socket, local, target) => host.openTunnel(socket, local, target),
       onFailed: (rep, detail) => host.refuse(rep, detail),
     });
     this.#connect.start(dst);

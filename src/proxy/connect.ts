@@ -5,7 +5,7 @@ import type { Clock } from "../ports/clock.ts";
 import type { Dial, Dialer, DialOptions } from "../ports/dialer.ts";
 import type { AttemptRecord } from "../ports/proxy-events.ts";
 import type { Resolution, Resolver } from "../ports/resolver.ts";
-import type { ConnectedSocket } from "../ports/socket.ts";
+import type { ConnectedSocket, Endpoint } from "../ports/socket.ts";
 import type { Address } from "../protocol/socks5/address.ts";
 import { type FailureRep, Rep } from "../protocol/socks5/constants.ts";
 import type { AccessRules } from "./access-rules.ts";
@@ -19,8 +19,11 @@ export interface ConnectPorts {
 
 /** What the outcome is told to: one of the two, once, and neither after `cancel` or `timeOut`. */
 export interface ConnectListener {
-  /** @param localAddress - Of the outgoing socket, 4 or 16 bytes. */
-  onConnected(socket: ConnectedSocket, localAddress: Uint8Array, localPort: number, target: string): void;
+  /**
+   * @param local - The outgoing socket's own endpoint.
+   * @param target - The address that was connected, as text.
+   */
+  onConnected(socket: ConnectedSocket, local: Endpoint, target: string): void;
   onFailed(rep: FailureRep, detail: string | undefined): void;
 }
 
@@ -129,12 +132,12 @@ export class Connect {
       }
       const attempt = this.#next;
       const dial = this.#ports.dialer.dial(ip, this.#port, this.#options, {
-        onConnected: (socket, localAddress, localPort) => {
+        onConnected: (socket, local) => {
           const target = this.#current;
           this.#endAttempt("connected");
           const listener = this.#listener;
           this.#listener = undefined;
-          listener?.onConnected(socket, localAddress, localPort, target);
+          listener?.onConnected(socket, local, target);
         },
         onFailed: (code) => {
           this.#endAttempt(code);

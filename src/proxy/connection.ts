@@ -5,12 +5,13 @@
  * this only keeps the time limit and the record for the access log.
  */
 
-import type { ConnectedSocket, SocketOwner } from "../ports/socket.ts";
+import type { ConnectedSocket, Endpoint, SocketOwner } from "../ports/socket.ts";
 import { Cmd, type FailureRep, Rep } from "../protocol/socks5/constants.ts";
 import type { Request } from "../protocol/socks5/request.ts";
 import { type ServerEvent, ServerSession } from "../protocol/socks5/server-session.ts";
 import { Tunnel, type TunnelEnd } from "../relay/tunnel.ts";
 import { Deadline } from "../time/timer-wheel.ts";
+import { isLoopback } from "./access-rules.ts";
 import type { AddressEntry } from "./client-table.ts";
 import type { Command, CommandHost } from "./command.ts";
 import { ConnectCommand } from "./connect-command.ts";
@@ -43,6 +44,8 @@ export class Connection implements SocketOwner, CommandHost {
   #request: Request | undefined;
   #command: Command | undefined;
   #tunnel: Tunnel | undefined;
+  /** The tunnel's outgoing socket, until keep-alive has been switched on. */
+  #quietTarget: ConnectedSocket | undefined;
   #connectedAddress: string | undefined;
   #reply: Rep | undefined;
   #detail: string | undefined;
@@ -51,14 +54,14 @@ export class Connection implements SocketOwner, CommandHost {
     context: ProxyContext,
     socket: ConnectedSocket,
     entry: AddressEntry,
-    clientIsLocal: boolean,
+    client: Endpoint,
     onGone: (connection: Connection) => void,
   ) {
     this.context = context;
     this.#socket = socket;
     this.#entry = entry;
-    this.clientIsLocal = clientIsLocal;
-    this.#clientPort = socket.remotePort;
+    this.clientIsLocal = isLoopback(client.ip);
+    this.#clientPort = client.port;
     this.#onGone = onGone;
     this.#startedWallMs = context.clock.wallMs();
     this.#session = new ServerSession(context.session, context.clock.nowMs());
@@ -235,8 +238,8 @@ export class Connection implements SocketOwner, CommandHost {
     this.#pump();
   }
 
-  openTunnel(target: ConnectedSocket, bndAddr: Uint8Array, bndPort: number, connectedAddress: string): void {
-    const { clock, settings, totals, counters } = this.context;
+  openTunnel(target: ConnectedSocket, bnd: Endpoint, connectedAddress: string): void {
+    const { clock, settings, totals, counters, timeouts } = this.context;
     this.#connectedAddress = connectedAddress;
     this.#reply = Rep.Succeeded;
     counters.requestsConnected++;
@@ -248,7 +251,8 @@ export class Connection implements SocketOwner, CommandHost {
       onEnded: (end) => this.#finish(end, undefined),
     });
     this.#tunnel = tunnel;
-    const early = this.#session.connected(bndAddr, bndPort);
+    if (timeouts.keepAliveMs > 0) this.#quietTarget = target;
+    const early = this.#session.connected(bnd.ip, bnd.port);
     this.#pump();
     if (this.#unsent !== undefined) tunnel.client.queueUncounted(this.#unsent);
     target.data = tunnel.target;
@@ -265,37 +269,49 @@ export class Connection implements SocketOwner, CommandHost {
     this.#socket.resume();
   }
 
-  /** By when a byte must move, or the tunnel ends. */
+  /** Sets the deadline to the next moment at which a silent tunnel needs us. */
   #setTunnelDeadline(): void {
-    const { wheel } = this.context;
+    const { wheel, timeouts } = this.context;
     const tunnel = this.#tunnel;
     if (tunnel === undefined || this.#closed) return;
-    const limitMs = this.#tunnelLimitMs(tunnel);
-    wheel.set(this.#deadline, limitMs > 0 ? tunnel.lastActiveMs + limitMs : Number.POSITIVE_INFINITY);
+    const limitMs = this.#silenceLimitMs(tunnel);
+    const waitMs = this.#quietTarget === undefined ? limitMs : Math.min(limitMs, timeouts.keepAliveMs);
+    wheel.set(this.#deadline, tunnel.lastActiveMs + waitMs);
   }
 
-  #tunnelLimitMs({ isHalfClosed }: Tunnel): number {
+  /** How long a tunnel may be silent. */
+  #silenceLimitMs({ isHalfClosed }: Tunnel): number {
     const { idleMs, halfClosedMs } = this.context.timeouts;
-    return isHalfClosed ? halfClosedMs : idleMs;
+    return (isHalfClosed ? halfClosedMs : idleMs) || Number.POSITIVE_INFINITY;
   }
 
   #handleDeadline(nowMs: number): void {
-    const tunnel = this.#tunnel;
-    if (tunnel !== undefined) {
-      // Bytes that moved do not touch the deadline: it finds out here whether it is still right.
-      const limitMs = this.#tunnelLimitMs(tunnel);
-      if (limitMs > 0 && nowMs >= tunnel.lastActiveMs + limitMs) {
-        this.context.counters.idleTimeouts++;
-        tunnel.kill(tunnel.isHalfClosed ? "half-closed-timeout" : "idle-timeout");
-      } else {
-        this.#setTunnelDeadline();
-      }
+    if (this.#tunnel !== undefined) {
+      this.#handleSilence(this.#tunnel, nowMs);
     } else if (this.#command !== undefined && this.#reply === undefined) {
       this.#command.timeOut();
     } else {
       this.#session.handleTimeout(nowMs);
       this.#pump();
     }
+  }
+
+  /** Bytes that move do not touch the deadline: a tunnel that was not silent after all gets a new one. */
+  #handleSilence(tunnel: Tunnel, nowMs: number): void {
+    const silentMs = nowMs - tunnel.lastActiveMs;
+    if (silentMs >= this.#silenceLimitMs(tunnel)) {
+      this.context.counters.idleTimeouts++;
+      tunnel.kill(tunnel.isHalfClosed ? "half-closed-timeout" : "idle-timeout");
+      return;
+    }
+    const { keepAliveMs } = this.context.timeouts;
+    if (this.#quietTarget !== undefined && silentMs >= keepAliveMs) {
+      // Only now: most tunnels never fall silent, and would pay four system calls a socket for nothing.
+      if (!tunnel.client.isClosed) this.#socket.setKeepAlive(true, keepAliveMs);
+      if (!tunnel.target.isClosed) this.#quietTarget.setKeepAlive(true, keepAliveMs);
+      this.#quietTarget = undefined;
+    }
+    this.#setTunnelDeadline();
   }
 
   /** Everything is over: takes the connection out of all tables and reports the request, if there was one. */

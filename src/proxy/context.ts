@@ -19,6 +19,8 @@ export interface ProxyTimeouts {
   readonly idleMs: number;
   /** A tunnel one side of which has ended and on which no byte moves. */
   readonly halfClosedMs: number;
+  /** Silence after which the kernel is told to ask whether the peers of a tunnel are still there. */
+  readonly keepAliveMs: number;
 }
 
 /** Since the start. */

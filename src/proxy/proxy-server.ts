@@ -1,10 +1,9 @@
 /** All clients of the proxy: who is let in, who is there, and what reaches all of them at once. */
 
-import { formatIp, parseIp } from "../bytes/ip.ts";
+import { formatIp } from "../bytes/ip.ts";
 import type { Control } from "../ports/control.ts";
-import type { ConnectedSocket, SocketOwner } from "../ports/socket.ts";
+import type { ConnectedSocket, Endpoint, SocketOwner } from "../ports/socket.ts";
 import type { TunnelEnd } from "../relay/tunnel.ts";
-import { isLoopback } from "./access-rules.ts";
 import { Connection } from "./connection.ts";
 import type { ProxyContext } from "./context.ts";
 
@@ -40,14 +39,17 @@ export class ProxyServer implements Control {
     this.#options = options;
   }
 
-  /** Takes a socket that was just accepted; returns who its events go to. */
-  accept(socket: ConnectedSocket): SocketOwner {
+  /**
+   * Takes a socket that was just accepted; returns who its events go to.
+   *
+   * @param client - The socket's remote endpoint; `undefined` when the client is gone already.
+   */
+  accept(socket: ConnectedSocket, client: Endpoint | undefined): SocketOwner {
     const context = this.#context;
     context.counters.accepted++;
-    const ip = parseIp(socket.remoteAddress);
     // A client that is gone already has no address any more; its close event is on the way.
-    if (ip === undefined) return TURNED_AWAY;
-    const address = formatIp(ip);
+    if (client === undefined) return TURNED_AWAY;
+    const address = formatIp(client.ip);
     const entry = context.clients.enter(address, context.limits);
     if (typeof entry === "string") {
       context.counters.limitReached++;
@@ -55,7 +57,7 @@ export class ProxyServer implements Control {
       socket.terminate();
       return TURNED_AWAY;
     }
-    const connection = new Connection(context, socket, entry, isLoopback(ip), (gone) => this.#forget(gone));
+    const connection = new Connection(context, socket, entry, client, (gone) => this.#forget(gone));
     this.#connections.add(connection);
     if (this.#connections.size >= this.#options.capacity) this.#pause();
     return connection;

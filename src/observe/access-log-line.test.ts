@@ -1,0 +1,52 @@
+import { expect, test } from "bun:test";
+import type { RequestRecord } from "../ports/proxy-events.ts";
+import { formatAccessLogLine } from "./access-log-line.ts";
+
+const RECORD: RequestRecord = {
+  startedWallMs: Date.UTC(2026, 0, 2, 3, 4, 5, 6),
+  endedWallMs: Date.UTC(2026, 0, 2, 3, 4, 7, 8),
+  clientAddress: "2001:db8::1",
+  clientPort: 40000,
+  user: "alice",
+  command: "connect",
+  host: "example.org",
+  port: 443,
+  connectedAddress: "192.0.2.7",
+  reply: 0,
+  attempts: [
+    { address: "2001:db8::7", outcome: "ENETUNREACH", ms: 0.1 },
+    { address: "192.0.2.7", outcome: "connected", ms: 12.5 },
+  ],
+  bytesUp: 517,
+  bytesDown: 5120,
+  end: "finished",
+  detail: undefined,
+};
+
+test("a line says who reached what, when, how, and why it ended", () => {
+  const line = formatAccessLogLine(RECORD);
+  expect(line.endsWith("}\n")).toBe(true);
+  expect(JSON.parse(line)).toEqual({
+    start: "2026-01-02T03:04:05.006Z",
+    end: "2026-01-02T03:04:07.008Z",
+    client: "[2001:db8::1]:40000",
+    user: "alice",
+    command: "connect",
+    destination: "example.org:443",
+    connected: "192.0.2.7:443",
+    reply: 0,
+    attempts: [
+      { address: "2001:db8::7", outcome: "ENETUNREACH", ms: 0.1 },
+      { address: "192.0.2.7", outcome: "connected", ms: 12.5 },
+    ],
+    bytes_up: 517,
+    bytes_down: 5120,
+    ended: "finished",
+  });
+});
+
+test("a name with control characters cannot forge a line", () => {
+  const line = formatAccessLogLine({ ...RECORD, host: 'a\n{"client":"x"}\u2028' });
+  expect(line.trimEnd()).not.toContain("\n");
+  expect(JSON.parse(line).destination).toBe('a\n{"client":"x"}\u2028:443');
+});

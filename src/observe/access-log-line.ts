@@ -1,0 +1,35 @@
+/**
+ * One finished request as a line of the access log: JSON, its keys always in the same order and of the same meaning
+ * (docs/access-log.md). Fit to answer who reached a site, and when.
+ */
+
+import type { AttemptRecord, RequestRecord } from "../ports/proxy-events.ts";
+
+/** The line, its newline included. */
+export function formatAccessLogLine(record: RequestRecord): string {
+  const line = {
+    start: new Date(record.startedWallMs).toISOString(),
+    end: new Date(record.endedWallMs).toISOString(),
+    client: endpoint(record.clientAddress, record.clientPort),
+    user: record.user,
+    command: record.command,
+    destination: endpoint(record.host, record.port),
+    connected: record.connectedAddress === undefined ? undefined : endpoint(record.connectedAddress, record.port),
+    reply: record.reply,
+    attempts: record.attempts.map(attemptOf),
+    bytes_up: record.bytesUp,
+    bytes_down: record.bytesDown,
+    ended: record.end,
+    detail: record.detail,
+  };
+  return `${JSON.stringify(line)}\n`;
+}
+
+function attemptOf({ address, outcome, ms }: AttemptRecord): { address: string; outcome: string; ms: number } {
+  return { address, outcome, ms };
+}
+
+/** JSON escapes what a name may contain: control characters cannot forge a line. */
+function endpoint(host: string, port: number): string {
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+}
