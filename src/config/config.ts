@@ -32,6 +32,8 @@ export interface SocksConfig {
   readonly auth: "none" | "users";
   /** The queue of connections that the kernel has finished and we have not accepted yet. */
   readonly backlog: number;
+  /** Take requests whose RSV is not X'00'. */
+  readonly ignoreReserved: boolean;
 }
 
 export interface ListenConfig {

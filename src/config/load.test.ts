@@ -44,6 +44,7 @@ describe("defaults", () => {
       ],
       auth: "none",
       backlog: 4096,
+      ignoreReserved: false,
     });
     expect(defaults.users).toEqual([]);
     expect(defaults.relay.bufferSize).toBe(65_536);

@@ -173,7 +173,12 @@ function assembleSocks(socks: SocksSection, users: readonly UserConfig[]): Socks
     if (typeof entry === "string") return { address: entry, port: socks.port, advertise: undefined };
     return { address: entry.address, port: entry.port ?? socks.port, advertise: entry.advertise };
   });
-  return { listen, auth: socks.auth ?? (users.length > 0 ? "users" : "none"), backlog: socks.backlog };
+  return {
+    listen,
+    auth: socks.auth ?? (users.length > 0 ? "users" : "none"),
+    backlog: socks.backlog,
+    ignoreReserved: socks.ignore_reserved,
+  };
 }
 
 function freeze<Value>(value: Value): Value {

@@ -85,6 +85,7 @@ export interface SocksSection {
   readonly port: number;
   readonly auth?: "none" | "users" | undefined;
   readonly backlog: number;
+  readonly ignore_reserved: boolean;
 }
 
 const SOCKS: z.ZodType<SocksSection> = table({
@@ -107,6 +108,9 @@ const SOCKS: z.ZodType<SocksSection> = table({
     .describe(
       "Connections that the system keeps waiting until they are accepted. Beyond it, the system drops the client's SYN, and the client tries again.",
     ),
+  ignore_reserved: FLAG.prefault(false).describe(
+    "Take requests whose reserved byte is not zero, for clients that do not follow RFC 1928.",
+  ),
 });
 
 const RELAY: z.ZodType<RelayConfig> = table({

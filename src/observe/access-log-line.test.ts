@@ -25,7 +25,6 @@ const RECORD: RequestRecord = {
 
 test("a line says who reached what, when, how, and why it ended", () => {
   const line = formatAccessLogLine(RECORD);
-  expect(line.endsWith("}\n")).toBe(true);
   expect(JSON.parse(line)).toEqual({
     start: "2026-01-02T03:04:05.006Z",
     end: "2026-01-02T03:04:07.008Z",
@@ -46,7 +45,7 @@ test("a line says who reached what, when, how, and why it ended", () => {
 });
 
 test("a name with control characters cannot forge a line", () => {
-  const line = formatAccessLogLine({ ...RECORD, host: 'a\n{"client":"x"}\u2028' });
-  expect(line.trimEnd()).not.toContain("\n");
-  expect(JSON.parse(line).destination).toBe('a\n{"client":"x"}\u2028:443');
+  const line = formatAccessLogLine({ ...RECORD, host: 'a\n{"client"}\u2028' });
+  expect(line).not.toContain("\n");
+  expect(JSON.parse(line).destination).toBe('a\n{"client"}\u2028:443');
 });

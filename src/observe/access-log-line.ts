@@ -5,7 +5,7 @@
 
 import type { AttemptRecord, RequestRecord } from "../ports/proxy-events.ts";
 
-/** The line, its newline included. */
+/** The line, without its newline. */
 export function formatAccessLogLine(record: RequestRecord): string {
   const line = {
     start: new Date(record.startedWallMs).toISOString(),
@@ -22,7 +22,7 @@ export function formatAccessLogLine(record: RequestRecord): string {
     ended: record.end,
     detail: record.detail,
   };
-  return `${JSON.stringify(line)}\n`;
+  return JSON.stringify(line);
 }
 
 function attemptOf({ address, outcome, ms }: AttemptRecord): { address: string; outcome: string; ms: number } {

@@ -72,14 +72,23 @@ export class LimitedLog {
   }
 
   /**
-   * Writes a warning, unless enough of its kind were written this second.
+   * Writes a line, unless enough of its kind were written this second.
    *
    * @param kind - A word of the program, never of a client. It stands in the line that tells how many were held back.
    */
   warn(kind: string, message: string, fields?: LogFields): void {
+    this.#write("warn", kind, message, fields);
+  }
+
+  /** As `warn`, for what needs nobody's attention. */
+  info(kind: string, message: string, fields?: LogFields): void {
+    this.#write("info", kind, message, fields);
+  }
+
+  #write(level: "warn" | "info", kind: string, message: string, fields: LogFields | undefined): void {
     const nowMs = this.#clock.nowMs();
     this.#tellSuppressed(nowMs);
-    if (this.#limiter.admit(kind, nowMs)) this.#log.warn(message, fields);
+    if (this.#limiter.admit(kind, nowMs)) this.#log[level](message, fields);
     this.#timer ??= this.#clock.setTimer(Math.max(0, this.#limiter.pollTimeout() - nowMs), () => this.#onTimer());
   }
 

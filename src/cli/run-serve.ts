@@ -1,0 +1,84 @@
+/** The life of `sockeye serve`: start, ready, signals, end. Returns the exit status. */
+
+import { App } from "../app.ts";
+import type { Config } from "../config/config.ts";
+import type { ConfigResult } from "../config/load.ts";
+import { formatMistake } from "../config/mistake.ts";
+import { systemClock } from "../net/system-clock.ts";
+import { ListenError } from "../net/tcp-listener.ts";
+import { openStderrLog, type StderrLog } from "../observe/log.ts";
+
+const EXIT_DONE = 0;
+const EXIT_FAILED = 1;
+const EXIT_INTERRUPTED = 130;
+/** How long the diagnostics may take to be written at the end, in milliseconds. */
+const LOG_CLOSE_MS = 1000;
+
+/**
+ * Serves until a signal ends it.
+ *
+ * @param config - What to start with.
+ * @param reload - Reads the configuration again, as SIGHUP asks.
+ */
+export async function runServe(config: Config, reload: () => ConfigResult): Promise<number> {
+  // The ready line is part of the interface: it is written whatever the level, which holds from then on.
+  const log = openStderrLog({ ...config.log, level: config.log.level === "debug" ? "debug" : "info" }, systemClock);
+  const app = startApp(config, log);
+  if (app === undefined) {
+    await log.close(LOG_CLOSE_MS);
+    return EXIT_FAILED;
+  }
+  log.info(`ready: socks ${app.socksEndpoints.join(" ")}`, { socks: app.socksEndpoints });
+  log.configure(config.log);
+  process.on("SIGHUP", () => reloadApp(app, log, reload));
+  await stopSignal();
+  await app.stop();
+  log.info("stopped");
+  await log.close(LOG_CLOSE_MS);
+  return EXIT_DONE;
+}
+
+function startApp(config: Config, log: StderrLog): App | undefined {
+  try {
+    return new App(config, log);
+  } catch (fault) {
+    log.error(explain(fault, config));
+    return undefined;
+  }
+}
+
+/** What the operator can do about it. */
+function explain(fault: unknown, config: Config): string {
+  if (fault instanceof ListenError) return `${fault.message}; see --listen and --port`;
+  if (fault instanceof Error && "code" in fault) {
+    return `cannot open the access log ${config.accessLog.path}: ${fault.message}; see --access-log`;
+  }
+  // Not the world's doing but ours: whoever reports it needs to say where it happened.
+  throw fault;
+}
+
+function reloadApp(app: App, log: StderrLog, reload: () => ConfigResult): void {
+  const result = reload();
+  if (result.kind === "invalid") {
+    for (const mistake of result.mistakes) log.error(`configuration: ${formatMistake(mistake)}`);
+    log.error("the configuration is not taken over: the proxy goes on with the one before");
+    return;
+  }
+  app.reload(result.value);
+  log.info(`reloaded: socks ${app.socksEndpoints.join(" ")}`, { socks: app.socksEndpoints });
+  log.configure(result.value.log);
+}
+
+/** Resolves at the first SIGTERM or SIGINT. The second ends the program at once. */
+function stopSignal(): Promise<void> {
+  return new Promise((resolve) => {
+    let isStopping = false;
+    const onSignal = () => {
+      if (isStopping) process.exit(EXIT_INTERRUPTED);
+      isStopping = true;
+      resolve();
+    };
+    process.on("SIGTERM", onSignal);
+    process.on("SIGINT", onSignal);
+  });
+}
