@@ -8,7 +8,7 @@ const FLAGS: readonly string[] = ["-std=gnu17", "-O2", "-Wall", "-Wextra"];
 
 /** Every C program, and the files that it is made of besides headers. */
 const PROGRAMS = {
-  load: ["load/main.c", "load/measure.c", "load/modes.c", "load/origin.c", "load/tunnel.c"],
+  load: ["load/main.c", "load/measure.c", "load/modes.c", "load/origin.c", "load/tunnel.c", "load/udp.c"],
   "epoll-relay": ["floors/connect-server.c", "floors/epoll-relay.c"],
   "splice-relay": ["floors/connect-server.c", "floors/splice-relay.c"],
 } as const;

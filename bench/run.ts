@@ -116,8 +116,7 @@ async function measure(
 }
 
 const suits = (workload: Workload, server: Server): boolean =>
-  !(workload.needs === "users" && !server.users) &&
-  !(workload.needs === "names" && !server.names) &&
+  (workload.needs === undefined || server.can.includes(workload.needs)) &&
   !(workload.proxiesOnly && server.id === "direct");
 
 /** A peer that does not start is left out of the comparison; what is ours must start. */

@@ -17,15 +17,17 @@ export interface RunningServer {
   stop(): Promise<void>;
 }
 
+/** To ask for a user of RFC 1929, to connect by name, to relay datagrams. */
+export type Ability = "users" | "names" | "udp";
+
 /** One competitor. */
 export interface Server {
   readonly id: string;
   readonly title: string;
   /** "limit" is not a proxy one would use; "ours"; "peer". */
   readonly kind: "limit" | "ours" | "peer";
-  /** Whether it can ask for a user of RFC 1929, and connect by name. */
-  readonly users: boolean;
-  readonly names: boolean;
+  /** What it can do of what some workloads ask for. */
+  readonly can: readonly Ability[];
   /** What to run, or undefined when it is not on this machine. `withUser`: only USER may come in. */
   command(port: number, scratch: string, withUser: boolean): readonly string[] | undefined;
   /** What prints the version, if anything does. */
@@ -59,40 +61,35 @@ export const SERVERS: readonly Server[] = [
     id: "direct",
     title: "direct, no proxy",
     kind: "limit",
-    users: false,
-    names: false,
+    can: ["udp"],
     command: () => undefined,
   },
   {
     id: "epoll-floor",
     title: "floor: C, epoll, read and write",
     kind: "limit",
-    users: false,
-    names: false,
+    can: [],
     command: (port) => [build("epoll-relay"), `${port}`],
   },
   {
     id: "splice-floor",
     title: "floor: C, epoll, splice",
     kind: "limit",
-    users: false,
-    names: false,
+    can: [],
     command: (port) => [build("splice-relay"), `${port}`],
   },
   {
     id: "bun-prototype",
     title: "floor: Bun, a prototype",
     kind: "limit",
-    users: false,
-    names: false,
+    can: [],
     command: (port) => [process.execPath, join(import.meta.dir, "floors", "bun-prototype.ts"), `${port}`],
   },
   {
     id: "sockeye",
     title: "**Sockeye**",
     kind: "ours",
-    users: true,
-    names: true,
+    can: ["users", "names"],
     command: (port, scratch, withUser) => sockeye(port, join(scratch, `access-${port}.log`), withUser),
     version: [join(root, "bin", "sockeye"), "--version"],
   },
@@ -100,8 +97,7 @@ export const SERVERS: readonly Server[] = [
     id: "microsocks",
     title: "microsocks",
     kind: "peer",
-    users: true,
-    names: true,
+    can: ["users", "names"],
     command: (port, _, withUser) =>
       found(
         ...(["microsocks", "-i", "127.0.0.1", "-p", `${port}`] as const),
@@ -114,8 +110,7 @@ export const SERVERS: readonly Server[] = [
     title: "Dante",
     kind: "peer",
     // Its users are those of the system.
-    users: false,
-    names: true,
+    can: ["names", "udp"],
     command: (port, scratch) =>
       found(
         "danted",
@@ -132,7 +127,7 @@ socksmethod: none
 client pass { from: 0/0 to: 0/0 }
 socks pass {
   from: 0/0 to: 0/0
-  command: connect
+  command: connect udpassociate udpreply
   log: disconnect
 }
 `,
@@ -144,8 +139,7 @@ socks pass {
     id: "hev",
     title: "hev-socks5-server",
     kind: "peer",
-    users: true,
-    names: true,
+    can: ["users", "names", "udp"],
     command: (port, scratch, withUser) =>
       found(
         "hev-socks5-server",
@@ -169,8 +163,7 @@ ${withUser ? `auth:\n  username: '${USER.name}'\n  password: '${USER.password}'\
     id: "3proxy",
     title: "3proxy",
     kind: "peer",
-    users: true,
-    names: true,
+    can: ["users", "names", "udp"],
     command: (port, scratch, withUser) =>
       found(
         "3proxy",
@@ -191,8 +184,7 @@ socks -i127.0.0.1 -p${port}
     id: "gost",
     title: "gost",
     kind: "peer",
-    users: true,
-    names: true,
+    can: ["users", "names", "udp"],
     command: (port, _, withUser) =>
       found(
         "gost",
@@ -205,8 +197,7 @@ socks -i127.0.0.1 -p${port}
     id: "sing-box",
     title: "sing-box",
     kind: "peer",
-    users: true,
-    names: true,
+    can: ["users", "names", "udp"],
     command: (port, scratch, withUser) =>
       found(
         "sing-box",

@@ -1,11 +1,13 @@
 /** What is measured, and how its samples read. */
 
+import type { Ability } from "./servers.ts";
+
 /** One run of the load generator. */
 export interface Workload {
   readonly id: string;
   readonly title: string;
   /** What the server must be able to do. */
-  readonly needs?: "users" | "names";
+  readonly needs?: Ability;
   /** Wants a server that has just been started, since memory is not given back. */
   readonly fresh?: true;
   /** Part of `--quick`. */
@@ -56,6 +58,15 @@ const echo = (tunnels: number): Workload => ({
   metrics: [RATE, CPU_EACH, P50, P99],
 });
 
+const datagrams = (associations: number, bytes: number): Workload => ({
+  id: `udp-${associations}-${bytes}`,
+  title: `Datagrams of ${bytes.toLocaleString("en-US")} bytes, there and back, through ${associations} ${associations === 1 ? "association" : "associations"}`,
+  needs: "udp",
+  quick: false,
+  args: (seconds) => [...["udp", "--concurrency", `${associations}`, "--bytes", `${bytes}`, "--seconds", `${seconds}`]],
+  metrics: [RATE, CPU_EACH, { title: "lost %", key: "loss_percent", digits: 2 }],
+});
+
 export const WORKLOADS: readonly Workload[] = [
   {
     id: "conn",
@@ -95,6 +106,10 @@ export const WORKLOADS: readonly Workload[] = [
   bulk(8, "up"),
   bulk(1, "both"),
   bulk(8, "both"),
+  datagrams(1, 64),
+  datagrams(1, 1200),
+  datagrams(100, 64),
+  datagrams(100, 1200),
   {
     id: "idle",
     title: "Memory of 4,000 idle tunnels",

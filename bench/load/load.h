@@ -16,13 +16,14 @@ struct options {
   const char *user;     /* RFC 1929; NULL: no authentication */
   const char *password;
   const char *name;     /* CONNECT by this name instead of 127.0.0.1 */
+  uint8_t cmd;          /* what tunnels ask for: CMD of RFC 1928 section 4 */
   int pids[16];         /* the proxy: these processes and their descendants */
   int pid_count;
   long count;           /* conn: connections; idle: tunnels */
-  int concurrency;      /* conn: connections at once; echo, bulk: tunnels */
-  double seconds;       /* echo, bulk: how long to measure */
-  double warmup_s;      /* echo, bulk: how long to run before */
-  int bytes;            /* echo: bytes of a message */
+  int concurrency;      /* conn: connections at once; echo, bulk: tunnels; udp: associations */
+  double seconds;       /* echo, bulk, udp: how long to measure */
+  double warmup_s;      /* echo, bulk, udp: how long to run before */
+  int bytes;            /* echo, udp: bytes of a message */
   const char *direction; /* bulk: down, up or both */
 };
 extern struct options options;
@@ -32,6 +33,9 @@ extern struct options options;
 #define HABIT_SOURCE "S" /* sends for ever */
 #define HABIT_SINK "K"   /* reads for ever */
 #define HABIT_BOTH "B"   /* sends and reads for ever */
+
+#define CMD_CONNECT 1
+#define CMD_UDP_ASSOCIATE 3
 
 /* No run lasts longer than this, whatever the proxy does. */
 #define RUN_SECONDS_MAX 60.0
@@ -52,11 +56,15 @@ void run_conn(void);
 void run_echo(void);
 void run_bulk(void);
 void run_idle(void);
+void run_udp(void);
 
 /* ---- measure.c ---- */
 
 /* Monotonic seconds. */
 double now_s(void);
+
+/* 0 when there is nothing to divide by. */
+double ratio(double part, double whole);
 
 /* What the proxy's processes, their threads and their children have used. */
 struct usage {
@@ -85,7 +93,7 @@ struct tunnel {
   uint32_t events;      /* what epoll watches */
   double started_s;     /* when connect was called, or the message sent */
   int received;         /* bytes of the present message */
-  uint8_t answer[262];  /* the handshake's answer, as far as it is there */
+  uint8_t answer[22];   /* the handshake's answer, as far as it is there; the reply, when open */
   int answer_bytes;
 };
 
@@ -98,6 +106,8 @@ enum progress tunnel_advance(int epoll, struct tunnel *tunnel, uint32_t events);
 void tunnel_watch(int epoll, struct tunnel *tunnel, uint32_t events);
 /* Closes and frees. */
 void tunnel_end(struct tunnel *tunnel);
+
+int new_epoll(void);
 
 /* Opens `count` tunnels, at most 128 at a time, into `tunnels`; returns how many are open. */
 int tunnels_open(int epoll, struct tunnel **tunnels, int count, const char *first);

@@ -6,6 +6,7 @@
  *   load echo [options]  messages of --bytes there and back on --concurrency open tunnels
  *   load bulk [options]  as many bytes as go through --concurrency tunnels, --direction down, up or both
  *   load idle [options]  memory of --count tunnels on which nothing happens
+ *   load udp [options]   datagrams of --bytes there and back through --concurrency UDP associations
  *
  * Options: --proxy PORT (without: straight to the origin), --origin PORT, --user NAME:PASSWORD, --name HOST, --pid PID
  * (the proxy's process, repeatable), --count, --concurrency, --seconds, --warmup, --bytes, --direction.
@@ -20,8 +21,13 @@
 #include <string.h>
 #include <sys/resource.h>
 
-struct options options = {
-    .count = 1000, .concurrency = 1, .seconds = 2, .warmup_s = 0.3, .bytes = 64, .direction = "down"};
+struct options options = {.cmd = CMD_CONNECT,
+                          .count = 1000,
+                          .concurrency = 1,
+                          .seconds = 2,
+                          .warmup_s = 0.3,
+                          .bytes = 64,
+                          .direction = "down"};
 char piece[PIECE_BYTES];
 
 _Noreturn void die(const char *what) {
@@ -30,7 +36,7 @@ _Noreturn void die(const char *what) {
 }
 
 static _Noreturn void usage(const char *fault) {
-  fprintf(stderr, "load: %s\nusage: load origin|conn|echo|bulk|idle [options], see main.c\n", fault);
+  fprintf(stderr, "load: %s\nusage: load origin|conn|echo|bulk|idle|udp [options], see main.c\n", fault);
   exit(2);
 }
 
@@ -89,7 +95,8 @@ int main(int argc, char **argv) {
     const char *name;
     void (*run)(void);
   } modes[] = {
-      {"origin", run_origin}, {"conn", run_conn}, {"echo", run_echo}, {"bulk", run_bulk}, {"idle", run_idle}};
+      {"origin", run_origin}, {"conn", run_conn}, {"echo", run_echo}, {"bulk", run_bulk}, {"idle", run_idle},
+      {"udp", run_udp}};
   if (argc < 2) usage("no mode");
   signal(SIGPIPE, SIG_IGN);
   take_all_descriptors();

@@ -15,6 +15,10 @@ double now_s(void) {
   return time.tv_sec + time.tv_nsec / 1e9;
 }
 
+double ratio(double part, double whole) {
+  return whole > 0 ? part / whole : 0;
+}
+
 /* ---- usage ---- */
 
 #define PROCESSES_MAX 4096

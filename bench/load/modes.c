@@ -9,19 +9,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static int new_epoll(void) {
-  int epoll = epoll_create1(EPOLL_CLOEXEC);
-  if (epoll < 0) die("epoll_create1");
-  return epoll;
-}
-
 static struct tunnel **room_for(long count) {
   struct tunnel **tunnels = calloc(count, sizeof *tunnels);
   if (!tunnels) die("memory");
   return tunnels;
 }
-
-static double ratio(double part, double whole) { return whole > 0 ? part / whole : 0; }
 
 /* ---- conn ---- */
 

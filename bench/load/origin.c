@@ -1,4 +1,7 @@
-/* The server at the far end: echoes, sends or swallows, as the first byte of each connection wants it. */
+/*
+ * The server at the far end: echoes, sends or swallows, as the first byte of each connection wants it. On the same port
+ * of UDP it sends every datagram back.
+ */
 #define _GNU_SOURCE
 #include "load.h"
 
@@ -42,6 +45,26 @@ static void accept_all(int epoll, int listener) {
   }
 }
 
+static int bind_udp(uint16_t port) {
+  int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), room = 4 << 20;
+  if (fd < 0) die("socket");
+  /* As much as the system allows: what is lost here would look like the proxy's loss. */
+  setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
+  struct sockaddr_in address = {
+      .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  if (bind(fd, (struct sockaddr *)&address, sizeof address)) die("bind of UDP");
+  return fd;
+}
+
+static void echo_datagrams(int fd) {
+  struct sockaddr_storage from;
+  socklen_t size = sizeof from;
+  for (ssize_t received; (received = recvfrom(fd, piece, sizeof piece, 0, (struct sockaddr *)&from, &size)) >= 0;) {
+    sendto(fd, piece, received, 0, (struct sockaddr *)&from, size);
+    size = sizeof from;
+  }
+}
+
 /* Reads some of what is there; false when the connection has ended. */
 static bool read_some(int epoll, struct connection *connection) {
   for (int turn = 0; turn < 4; turn++) {
@@ -79,10 +102,9 @@ void run_origin(void) {
   uint16_t port = options.origin_port;
   int v4 = listen_on(AF_INET, &port);
   int v6 = listen_on(AF_INET6, &port);
-  int epoll = epoll_create1(EPOLL_CLOEXEC);
-  if (epoll < 0) die("epoll_create1");
-  struct connection listeners[] = {{.fd = v4}, {.fd = v6}};
-  for (int i = 0; i < 2; i++) {
+  int epoll = new_epoll();
+  struct connection listeners[] = {{.fd = v4}, {.fd = v6}, {.fd = bind_udp(port)}};
+  for (int i = 0; i < 3; i++) {
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = &listeners[i]};
     if (epoll_ctl(epoll, EPOLL_CTL_ADD, listeners[i].fd, &event)) die("epoll_ctl");
   }
@@ -96,6 +118,10 @@ void run_origin(void) {
       struct connection *connection = events[i].data.ptr;
       if (connection == &listeners[0] || connection == &listeners[1]) {
         accept_all(epoll, connection->fd);
+        continue;
+      }
+      if (connection == &listeners[2]) {
+        echo_datagrams(connection->fd);
         continue;
       }
       bool alive = true;

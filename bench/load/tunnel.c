@@ -22,6 +22,12 @@ static int connect_to(uint16_t port) {
   return fd;
 }
 
+int new_epoll(void) {
+  int epoll = epoll_create1(EPOLL_CLOEXEC);
+  if (epoll < 0) die("epoll_create1");
+  return epoll;
+}
+
 struct tunnel *tunnel_start(int epoll, const char *first) {
   struct tunnel *tunnel = calloc(1, sizeof *tunnel);
   if (!tunnel) die("memory");
@@ -68,8 +74,11 @@ static bool say_user(struct tunnel *tunnel) {
 }
 
 static bool say_request(struct tunnel *tunnel) {
-  uint8_t request[4 + 1 + 255 + 2] = {5, 1, 0, 1, 127, 0, 0, 1};
+  uint8_t request[4 + 1 + 255 + 2] = {5, options.cmd, 0, 1, 127, 0, 0, 1};
   size_t size = 8;
+  /* Where we shall send from is not known yet: zeros, says RFC 1928 section 4. */
+  static const uint8_t associate[10] = {5, CMD_UDP_ASSOCIATE, 0, 1};
+  if (options.cmd == CMD_UDP_ASSOCIATE) return say(tunnel, associate, sizeof associate);
   if (options.name) {
     size_t name_bytes = strlen(options.name);
     request[3] = 3;
