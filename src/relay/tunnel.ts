@@ -62,6 +62,8 @@ export class Side implements SocketOwner {
   #finReceived = false;
   #finSent = false;
   #closed = false;
+  /** A RST was sent, or met by a write. What the socket says from then on may look like a regular end, and is none. */
+  #broken = false;
   #resetWhenDrained = false;
   /** Payload bytes that the socket has taken. */
   bytesWritten = 0;
@@ -93,8 +95,7 @@ export class Side implements SocketOwner {
     if (peer.#closed || peer.#resetWhenDrained || peer.#finSent) return;
     let rest = chunk;
     if (peer.#queuedBytes === 0) {
-      const taken = peer.stream.write(chunk);
-      // Closed already; its `close` event is on the way and says how.
+      const taken = peer.#write(chunk);
       if (taken < 0) return;
       peer.#count(taken);
       if (taken === chunk.length) return;
@@ -117,7 +118,7 @@ export class Side implements SocketOwner {
 
   /** The socket's peer sent FIN. */
   handleEnd(): void {
-    if (this.#finReceived) return;
+    if (this.#finReceived || this.#broken) return;
     this.#finReceived = true;
     this.#tunnel.touch();
     this.#tunnel.handleHalfClosed();
@@ -132,7 +133,7 @@ export class Side implements SocketOwner {
     this.#queue = [];
     this.#queuedBytes = 0;
     const { peer } = this;
-    if (code === undefined && (this.#finReceived || this.#finSent)) {
+    if (code === undefined && !this.#broken && (this.#finReceived || this.#finSent)) {
       // FIN both ways: with ours sent before, theirs comes as the close itself.
       this.handleEnd();
     } else {
@@ -164,15 +165,17 @@ export class Side implements SocketOwner {
     }
   }
 
-  /** Ends the socket at once. */
+  /** Ends the socket at once, with RST. */
   terminate(): void {
-    if (!this.#closed) this.stream.terminate();
+    if (this.#closed) return;
+    this.#broken = true;
+    this.stream.terminate();
   }
 
   #flush(): void {
     while (this.#queue.length > 0) {
       const head = this.#queue[0] as Uint8Array;
-      const taken = this.stream.write(head);
+      const taken = this.#write(head);
       if (taken <= 0) return;
       this.#queuedBytes -= taken;
       this.#count(taken);
@@ -182,6 +185,13 @@ export class Side implements SocketOwner {
       }
       this.#queue.shift();
     }
+  }
+
+  /** Returns what the socket took, or -1 when it is gone: its `close` is on the way. */
+  #write(bytes: Uint8Array): number {
+    const taken = this.stream.write(bytes);
+    if (taken < 0) this.#broken = true;
+    return taken;
   }
 
   #count(taken: number): void {
@@ -199,8 +209,8 @@ export class Side implements SocketOwner {
   #afterDrain(): void {
     if (this.#closed || this.#finSent) return;
     if (this.#resetWhenDrained) {
-      this.stream.terminate();
-    } else if (this.peer.#finReceived) {
+      this.terminate();
+    } else if (this.peer.#finReceived && !this.#broken) {
       this.#finSent = true;
       this.stream.shutdown();
     }
@@ -209,7 +219,7 @@ export class Side implements SocketOwner {
   #resetAfterQueue(): void {
     if (this.#closed) return;
     this.#resetWhenDrained = true;
-    if (this.#queuedBytes === 0) this.stream.terminate();
+    if (this.#queuedBytes === 0) this.terminate();
   }
 }
 
@@ -226,6 +236,7 @@ export class Tunnel {
   readonly #onHalfClosed: () => void;
   readonly #onEnded: (end: TunnelEnd) => void;
   #end: TunnelEnd | undefined;
+  #isOver = false;
   /** When a byte last moved, on the clock of `nowMs`. */
   lastActiveMs: number;
 
@@ -274,7 +285,13 @@ export class Tunnel {
   }
 
   handleSideClosed(): void {
-    if (this.client.isClosed && this.target.isClosed) this.#onEnded(this.#end ?? "finished");
-    else this.#onHalfClosed();
+    // Closing one socket closes the other before the first close has returned here.
+    if (this.#isOver) return;
+    if (!this.client.isClosed || !this.target.isClosed) {
+      this.#onHalfClosed();
+      return;
+    }
+    this.#isOver = true;
+    this.#onEnded(this.#end ?? "finished");
   }
 }
