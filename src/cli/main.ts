@@ -1,1 +1,69 @@
-export {};
+/** The program `sockeye`: finds the command and hands it the rest of the line. Each command is loaded when it is wanted. */
+
+import packageJson from "../../package.json" with { type: "json" };
+import { findSecrets } from "./argument-secrets.ts";
+import { ExitStatus } from "./exit-status.ts";
+
+interface CommandEntry {
+  readonly summary: string;
+  /** Runs with the arguments after the command's name; resolves with the exit status. */
+  readonly run: (args: readonly string[]) => Promise<number>;
+}
+
+/** In the order of the help. */
+const COMMANDS: Readonly<Record<string, CommandEntry>> = {
+  "hash-password": {
+    summary: "make a hash of a password for the configuration file",
+    run: async (args) => (await import("./hash-password.ts")).run(args),
+  },
+  config: {
+    summary: "check a configuration file, or print the schema for editors",
+    run: async (args) => (await import("./config-command.ts")).run(args),
+  },
+};
+
+function help(): string {
+  const lines = Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(15)}${summary}`);
+  return `Usage: sockeye COMMAND [options]
+
+A SOCKS5 proxy server you can see into and steer while it runs.
+
+Commands:
+${lines.join("\n")}
+
+Options:
+  -h, --help     show this help; 'sockeye COMMAND --help' shows that of a command
+  -V, --version  show the version
+`;
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  const [name, ...rest] = args;
+  if (name === undefined) {
+    process.stderr.write(help());
+    return ExitStatus.WrongUsage;
+  }
+  if (name === "-h" || name === "--help") {
+    process.stdout.write(help());
+    return ExitStatus.Done;
+  }
+  if (name === "-V" || name === "--version") {
+    process.stdout.write(`${packageJson.version}\n`);
+    return ExitStatus.Done;
+  }
+  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  if (command === undefined) {
+    const known = Object.keys(COMMANDS).join(", ");
+    process.stderr.write(`sockeye: no such command; wanted: ${known}\nRun 'sockeye --help' for what they do.\n`);
+    return ExitStatus.WrongUsage;
+  }
+  return await command.run(rest);
+}
+
+const args = process.argv.slice(2);
+const secrets = findSecrets(args);
+if (secrets.length > 0) {
+  const { blankArguments } = await import("../net/process-title.ts");
+  blankArguments(secrets, args.length);
+}
+process.exitCode = await main(args);
