@@ -12,6 +12,10 @@ interface CommandEntry {
 
 /** In the order of the help. */
 const COMMANDS: Readonly<Record<string, CommandEntry>> = {
+  serve: {
+    summary: "run the proxy",
+    run: async (args) => (await import("./serve.ts")).run(args),
+  },
   "hash-password": {
     summary: "make a hash of a password for the configuration file",
     run: async (args) => (await import("./hash-password.ts")).run(args),

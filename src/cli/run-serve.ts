@@ -7,10 +7,8 @@ import { formatMistake } from "../config/mistake.ts";
 import { systemClock } from "../net/system-clock.ts";
 import { ListenError } from "../net/tcp-listener.ts";
 import { openStderrLog, type StderrLog } from "../observe/log.ts";
+import { ExitStatus } from "./exit-status.ts";
 
-const EXIT_DONE = 0;
-const EXIT_FAILED = 1;
-const EXIT_INTERRUPTED = 130;
 /** How long the diagnostics may take to be written at the end, in milliseconds. */
 const LOG_CLOSE_MS = 1000;
 
@@ -26,7 +24,7 @@ export async function runServe(config: Config, reload: () => ConfigResult): Prom
   const app = startApp(config, log);
   if (app === undefined) {
     await log.close(LOG_CLOSE_MS);
-    return EXIT_FAILED;
+    return ExitStatus.Failed;
   }
   log.info(`ready: socks ${app.socksEndpoints.join(" ")}`, { socks: app.socksEndpoints });
   log.configure(config.log);
@@ -35,7 +33,7 @@ export async function runServe(config: Config, reload: () => ConfigResult): Prom
   await app.stop();
   log.info("stopped");
   await log.close(LOG_CLOSE_MS);
-  return EXIT_DONE;
+  return ExitStatus.Done;
 }
 
 function startApp(config: Config, log: StderrLog): App | undefined {
@@ -74,7 +72,7 @@ function stopSignal(): Promise<void> {
   return new Promise((resolve) => {
     let isStopping = false;
     const onSignal = () => {
-      if (isStopping) process.exit(EXIT_INTERRUPTED);
+      if (isStopping) process.exit(ExitStatus.Interrupted);
       isStopping = true;
       resolve();
     };

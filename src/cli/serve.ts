@@ -6,11 +6,8 @@ import { formatHelp, formatMistakes, parseCommandLine } from "./command-line.ts"
 import { ExitStatus } from "./exit-status.ts";
 import { configPath, SERVE, toOptionValues } from "./serve-options.ts";
 
-/** Starts the proxy with a configuration that can be loaded again; resolves with the exit status when it has ended. */
-export type Serve = (load: () => ConfigResult) => Promise<number>;
-
 /** @param args - The arguments after "serve". */
-export async function run(args: readonly string[], serve: Serve): Promise<number> {
+export async function run(args: readonly string[]): Promise<number> {
   const line = parseCommandLine(SERVE, args);
   if (line.isHelp) {
     process.stdout.write(formatHelp(SERVE));
@@ -24,5 +21,7 @@ export async function run(args: readonly string[], serve: Serve): Promise<number
     process.stderr.write(formatMistakes(SERVE.name, mistakes.map(formatMistake)));
     return ExitStatus.WrongUsage;
   }
-  return await serve(load);
+  // Loaded only now: whoever asks for help need not wait for the whole program.
+  const { runServe } = await import("./run-serve.ts");
+  return await runServe(first.value, load);
 }
