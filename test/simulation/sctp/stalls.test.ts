@@ -18,7 +18,7 @@ function timesOf(count: number, loss: number, clientSends: number[], serverSends
     const net = new VirtualNet(seed, { ...CALM, loss });
     const awaits = serverSends.length;
     const ended = { messages: serverSends, shutsDown: true, awaits: clientSends.length };
-    const server = new Program("S", net, SERVER, () => ended, PORT);
+    new Program("S", net, SERVER, () => ended, PORT);
     const client = new Program("C", net, CLIENT, () => ({ messages: clientSends, shutsDown: false, awaits }));
     client.connect(SERVER, 0, PORT);
     let doneMs = Number.POSITIVE_INFINITY;
