@@ -38,10 +38,13 @@ export function decodeAddress(bytes: Uint8Array, at: number): Decoded<Address, S
   if (bytes.length < at + 1) return INCOMPLETE;
   const atyp = readU8(bytes, at);
   switch (atyp) {
+    //= rfc1928#5/ipv4
     case Atyp.Ipv4:
       return decodeIp(bytes, at, Atyp.Ipv4, 4);
+    //= rfc1928#5/ipv6
     case Atyp.Ipv6:
       return decodeIp(bytes, at, Atyp.Ipv6, 16);
+    //= rfc1928#5/domain-name
     case Atyp.DomainName:
       return decodeDomainName(bytes, at);
     default:

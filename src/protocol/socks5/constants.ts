@@ -23,6 +23,7 @@ export const Atyp = { Ipv4: 1, DomainName: 3, Ipv6: 4 } as const;
 export type Atyp = (typeof Atyp)[keyof typeof Atyp];
 
 /** REP: what became of the request (RFC 1928 §6). */
+//= rfc1928#6/rep-unassigned
 export const Rep = {
   Succeeded: 0,
   GeneralFailure: 1,

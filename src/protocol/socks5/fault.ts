@@ -13,8 +13,10 @@ export type SocksFault =
 /** The REP that answers a fault in the request; the faults before a request is due have no REP. */
 export function repOfFault(fault: SocksFault): FailureRep {
   switch (fault) {
+    //= rfc1928#6/rep-command-not-supported
     case "bad-command":
       return Rep.CommandNotSupported;
+    //= rfc1928#6/rep-address-type-not-supported
     case "bad-address-type":
       return Rep.AddressTypeNotSupported;
     case "empty-name":

@@ -17,9 +17,11 @@ import type { SocksFault } from "./fault.ts";
 
 /** Decodes the greeting; the value is the offered methods, a view of `bytes`, perhaps empty. */
 export function decodeGreeting(bytes: Uint8Array): Decoded<Uint8Array, SocksFault> {
+  //= rfc1928#3/version
   if (bytes.length < 1) return INCOMPLETE;
   // Judged at the first byte: who speaks HTTP or TLS to us learns it now, not after a time limit.
   if (readU8(bytes, 0) !== VERSION) return invalid("bad-version");
+  //= rfc1928#3/greeting
   if (bytes.length < 2) return INCOMPLETE;
   const end = 2 + readU8(bytes, 1);
   return bytes.length < end ? INCOMPLETE : done(bytes.subarray(2, end), end);

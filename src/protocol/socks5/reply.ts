@@ -21,6 +21,9 @@ const HEADER_BYTES = 3;
 /** A success with the bound address, 4 or 16 bytes, never mapped. */
 export function encodeSuccess(bndAddr: Uint8Array, bndPort: number): Uint8Array {
   const out = new Uint8Array(HEADER_BYTES + sizeOfIpAddress(bndAddr));
+  //= rfc1928#6/reply
+  //= rfc1928#6/reserved-zero
+  // RSV keeps the zero of a fresh array.
   out[0] = VERSION;
   out[1] = Rep.Succeeded;
   encodeIpAddress(bndAddr, bndPort, out, HEADER_BYTES);

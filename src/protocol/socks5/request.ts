@@ -31,13 +31,16 @@ export interface RequestOptions {
 const HEADER_BYTES = 3;
 
 /** Decodes a request. Each byte is judged as soon as it is there, so that no client waits for an answer it could have. */
+//= rfc1928#4/request
 export function decodeRequest(bytes: Uint8Array, { ignoreReserved }: RequestOptions): Decoded<Request, SocksFault> {
   if (bytes.length < 1) return INCOMPLETE;
   if (readU8(bytes, 0) !== VERSION) return invalid("bad-version");
   if (bytes.length < 2) return INCOMPLETE;
+  //= rfc1928#4/commands
   const cmd = readU8(bytes, 1);
   if (cmd !== Cmd.Connect && cmd !== Cmd.Bind && cmd !== Cmd.UdpAssociate) return invalid("bad-command");
   if (bytes.length < HEADER_BYTES) return INCOMPLETE;
+  //= rfc1928#4/reserved
   // A client that fills RSV speaks something else than RFC 1928; a switch is there for those that must be lived with.
   if (readU8(bytes, 2) !== 0 && !ignoreReserved) return invalid("bad-reserved");
   const dst = decodeAddress(bytes, HEADER_BYTES);

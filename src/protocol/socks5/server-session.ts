@@ -133,6 +133,7 @@ export class ServerSession implements Machine<ServerEvent> {
     if (this.#state !== "verdict") return;
     this.#send(accepted ? USERPASS_SUCCESS : USERPASS_FAILURE);
     if (!accepted) {
+      //= rfc1929#2/close-after-failure
       this.#finish(nowMs);
       return;
     }
@@ -159,6 +160,7 @@ export class ServerSession implements Machine<ServerEvent> {
   refused(rep: FailureRep, nowMs: number): void {
     if (this.#state !== "answer") throw new Error(`refused() in state ${this.#state}`);
     this.#send(encodeFailure(rep));
+    //= rfc1928#6/failure-closes
     this.#finish(nowMs);
   }
 
@@ -216,6 +218,7 @@ export class ServerSession implements Machine<ServerEvent> {
 
   //= rfc1928#3/method-selection
   //= rfc1928#3/no-acceptable-method
+  //= rfc1928#3/username-password
   #select(offered: Uint8Array, nowMs: number): void {
     const { usersRequired } = this.#options;
     const wanted = usersRequired ? Method.UsernamePassword : Method.NoAuthenticationRequired;
@@ -226,6 +229,7 @@ export class ServerSession implements Machine<ServerEvent> {
       return;
     }
     this.#send(usersRequired ? SELECT_USERNAME_PASSWORD : SELECT_NO_AUTHENTICATION);
+    //= rfc1928#3/sub-negotiation
     this.#state = usersRequired ? "userpass" : "request";
   }
 
@@ -240,6 +244,8 @@ export class ServerSession implements Machine<ServerEvent> {
   #finish(nowMs: number): void {
     this.#state = "closing";
     this.#input = NOTHING;
+    //= rfc1928#3/close-after-no-method
+    //= rfc1928#6/failure-closes-in-time
     this.#deadlineMs = nowMs + this.#options.closeTimeoutMs;
     this.#events.push({ kind: "finish" });
   }

@@ -24,8 +24,11 @@ export interface Credentials {
   readonly passwd: Uint8Array;
 }
 
+//= rfc1929#2/request
+//= rfc1929#2/uname-passwd-lengths
 export function decodeUserPass(bytes: Uint8Array): Decoded<Credentials, SocksFault> {
   if (bytes.length < 1) return INCOMPLETE;
+  //= rfc1929#2/version
   if (readU8(bytes, 0) !== USERPASS_VERSION) return invalid("bad-userpass-version");
   if (bytes.length < 2) return INCOMPLETE;
   const unameEnd = 2 + readU8(bytes, 1);
@@ -35,6 +38,8 @@ export function decodeUserPass(bytes: Uint8Array): Decoded<Credentials, SocksFau
   return done({ uname: bytes.subarray(2, unameEnd), passwd: bytes.subarray(unameEnd + 1, end) }, end);
 }
 
+//= rfc1929#2/status-success
+//= rfc1929#2/status-failure
 export function encodeUserPassReply(status: UserPassStatus): Uint8Array {
   return Uint8Array.of(USERPASS_VERSION, status);
 }
