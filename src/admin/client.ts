@@ -11,7 +11,7 @@ import { systemClock } from "../net/system-clock.ts";
 import { Method } from "../protocol/admin/constants.ts";
 import { parseDecimal } from "../protocol/admin/decimal.ts";
 import { AdminError, AdminErrorCode } from "./client-error.ts";
-import { ask, type Server } from "./conversation.ts";
+import { ask, reach, type Server } from "./conversation.ts";
 
 export { AdminError, AdminErrorCode };
 
@@ -41,6 +41,8 @@ export interface AdminClientOptions {
  * run side by side. Every method rejects with an {@link AdminError}.
  */
 export interface AdminClient {
+  /** Connects, and closes without logging in: whether there is a server. */
+  reach(): Promise<void>;
   /** SOCKS clients accepted since the proxy started, whatever became of them. */
   historical(): Promise<number>;
   /** SOCKS clients connected now, at any stage. */
@@ -99,6 +101,7 @@ export async function connectAdmin(options: AdminClientOptions): Promise<AdminCl
     throw new AdminError(AdminErrorCode.Protocol, `The server answered '${data}' where a number was expected`);
   };
   return {
+    reach: async () => await reach(server),
     historical: () => askNumber(Method.Historical),
     concurrent: () => askNumber(Method.Concurrent),
     bytes: () => askNumber(Method.Bytes),

@@ -82,6 +82,18 @@ export async function ask(server: Server, request: ClientRequest): Promise<strin
   return dataOf(result, server);
 }
 
+/**
+ * Connects and closes.
+ *
+ * @throws AdminError when there is no server.
+ */
+export async function reach(server: Server): Promise<void> {
+  const ended = Promise.withResolvers<void>();
+  const handler = { data: () => undefined, end: () => ended.resolve() };
+  const association = await connect(server, server.clock.nowMs() + server.timeoutMs, handler);
+  await close(association, ended.promise, server.clock);
+}
+
 /** Closes gracefully, so that the server is not left to find out; not for long. */
 async function close(association: Association, ended: Promise<void>, clock: Clock): Promise<void> {
   association.close();

@@ -91,7 +91,7 @@ export function loadOrCreatePassword(directory: string): { readonly password: st
 }
 
 /**
- * The password in the file `path`: its first line.
+ * The generated password in `path`.
  *
  * @returns `undefined` when there is no such file.
  * @throws StateError when it cannot be read, is no file of this account, can be read by others, or holds no password of
@@ -116,15 +116,32 @@ export function readPassword(path: string): string | undefined {
       const mode = (stat.mode & 0o777).toString(8);
       throw new StateError("ERR_STATE_UNSAFE", `${path} has mode ${mode}, so others may read it: chmod 600 it`);
     }
-    const [line = ""] = readFileSync(fd, "utf8").split(/\r?\n/, 1);
-    const size = Buffer.byteLength(line);
-    if (size < 1 || size > PASSWORD_BYTES_MAX) {
-      throw new StateError("ERR_STATE_PASSWORD", `${path} must hold a password of 1 to 255 bytes in its first line`);
-    }
-    return line;
+    return firstLine(readFileSync(fd, "utf8"), path);
   } finally {
     closeSync(fd);
   }
+}
+
+/**
+ * The password in a file that the user has named, whoever may read it: a secret that is mounted, a pipe.
+ *
+ * @throws StateError when it cannot be read or holds no password of 1 to 255 bytes.
+ */
+export function readPasswordFile(path: string): string {
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (error) {
+    throw new StateError(codeOf(error), `Cannot read the password in ${path}: ${codeOf(error)}`, { cause: error });
+  }
+  return firstLine(text, path);
+}
+
+function firstLine(text: string, path: string): string {
+  const [line = ""] = text.split(/\r?\n/, 1);
+  const size = Buffer.byteLength(line);
+  if (size >= 1 && size <= PASSWORD_BYTES_MAX) return line;
+  throw new StateError("ERR_STATE_PASSWORD", `${path} must hold a password of 1 to 255 bytes in its first line`);
 }
 
 function codeOf(error: unknown): string {

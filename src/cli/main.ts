@@ -16,6 +16,10 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: "run the proxy",
     run: async (args) => (await import("./serve.ts")).run(args),
   },
+  ctl: {
+    summary: "ask or steer a running proxy",
+    run: async (args) => (await import("./ctl.ts")).run(args),
+  },
   "hash-password": {
     summary: "make a hash of a password for the configuration file",
     run: async (args) => (await import("./hash-password.ts")).run(args),
