@@ -26,10 +26,12 @@ export async function runServe(config: Config, reload: () => ConfigResult): Prom
     await log.close(LOG_CLOSE_MS);
     return ExitStatus.Failed;
   }
+  // Whoever has read the ready line may send signals.
+  const stopped = stopSignal();
+  process.on("SIGHUP", () => reloadApp(app, log, reload));
   log.info(`ready: socks ${app.socksEndpoints.join(" ")}`, { socks: app.socksEndpoints });
   log.configure(config.log);
-  process.on("SIGHUP", () => reloadApp(app, log, reload));
-  await stopSignal();
+  await stopped;
   await app.stop();
   log.info("stopped");
   await log.close(LOG_CLOSE_MS);

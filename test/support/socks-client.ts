@@ -128,6 +128,17 @@ export class Refused extends Error {
  */
 export async function openTunnel(options: TunnelOptions): Promise<TestConnection> {
   const connection = await TestConnection.open(options.proxyPort);
+  try {
+    await shakeHands(connection, options);
+    return connection;
+  } catch (error) {
+    // The proxy waits some seconds for a refused client to close.
+    connection.close();
+    throw error;
+  }
+}
+
+async function shakeHands(connection: TestConnection, options: TunnelOptions): Promise<void> {
   const method = options.user ? 2 : 0;
   connection.send(Uint8Array.of(5, 1, method));
   const chosen = (await connection.read(2))[1] ?? 0xff;
@@ -147,7 +158,6 @@ export async function openTunnel(options: TunnelOptions): Promise<TestConnection
   if (addressBytes === undefined) throw new Error(`reply with address type ${head[3]}`);
   await connection.read(addressBytes - 1 + 2);
   if (rep !== 0) throw new Refused("request", rep);
-  return connection;
 }
 
 function encodeHost(host: string): number[] {
