@@ -81,6 +81,19 @@ describe("SystemResolver", () => {
     expect(clock.pendingCount).toBe(0);
   });
 
+  test("equal names that are asked for at once are one look-up", async () => {
+    const { asked, answers, lookup } = scripted();
+    const resolver = new SystemResolver(new ManualClock(), LIMITS, lookup);
+    const both = [resolver.resolve("a.example"), resolver.resolve("A.example")];
+    answers.get("a.example")?.resolve([{ address: "192.0.2.1" }]);
+    expect((await Promise.all(both)).map((resolution) => resolution.kind)).toEqual(["addresses", "addresses"]);
+    expect(asked).toEqual(["a.example"]);
+    const again = resolver.resolve("a.example");
+    answers.get("a.example")?.resolve([{ address: "192.0.2.1" }]);
+    await again;
+    expect(asked).toEqual(["a.example", "a.example"]);
+  });
+
   test("at the limit of those who wait, the next one fails at once", async () => {
     const clock = new ManualClock();
     const { lookup } = scripted();

@@ -30,6 +30,8 @@ export class SystemResolver implements Resolver {
   readonly #clock: Clock;
   readonly #limits: SystemResolverLimits;
   readonly #lookup: LookupAll;
+  /** Look-ups that somebody waits for, by name: equal ones are one. BOUNDED by concurrentMax + waitingMax. */
+  readonly #inFlight = new Map<string, Promise<Resolution>>();
   /** Look-ups in the system's hands, those that nobody waits for any more included. BOUNDED by concurrentMax. */
   #busy = 0;
   /** Look-ups that wait for their turn, oldest first. BOUNDED by waitingMax and by timeoutMs. */
@@ -44,9 +46,19 @@ export class SystemResolver implements Resolver {
   resolve(name: string): Promise<Resolution> {
     const judged = judgeHostName(name);
     if (judged.kind === "invalid") return Promise.resolve({ kind: "not-found", detail: judged.detail });
+    // A trailing dot keeps the system from trying its search domains.
+    const asked = name.endsWith(".") ? `${judged.name}.` : judged.name;
+    const running = this.#inFlight.get(asked);
+    if (running !== undefined) return running;
     if (this.#busy >= this.#limits.concurrentMax && this.#waiting.size >= this.#limits.waitingMax) {
       return Promise.resolve({ kind: "failed", detail: `${this.#waiting.size} look-ups are waiting already` });
     }
+    const resolution = this.#enqueue(asked).finally(() => this.#inFlight.delete(asked));
+    this.#inFlight.set(asked, resolution);
+    return resolution;
+  }
+
+  #enqueue(name: string): Promise<Resolution> {
     return new Promise((resolve) => {
       let isOver = false;
       const finish = (resolution: Resolution) => {
@@ -57,8 +69,7 @@ export class SystemResolver implements Resolver {
       };
       const start = () => {
         this.#busy += 1;
-        // A trailing dot keeps the system from trying its search domains.
-        this.#ask(name.endsWith(".") ? `${judged.name}.` : judged.name)
+        this.#ask(name)
           .then(finish)
           .finally(() => {
             this.#busy -= 1;

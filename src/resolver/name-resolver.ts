@@ -1,0 +1,102 @@
+/**
+ * The resolver of the proxy: every way to an address in its order. IP literals and names that are no host names never
+ * leave; `localhost` is loopback; then the hosts file, the cache, the DNS-over-HTTP servers; and the system's resolver
+ * only where it is the only one, or the configuration says so.
+ */
+
+import { formatIp, parseIp } from "../bytes/ip.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Resolution, ResolutionWatch, Resolver } from "../ports/resolver.ts";
+import { isLocalhost, judgeHostName } from "../protocol/dns/host-name.ts";
+import type { AnswerSource, Outcome } from "./answer-source.ts";
+import type { HostsFile } from "./hosts-file.ts";
+
+export interface NameResolverOptions {
+  readonly clock: Clock;
+  /** Answers by DNS over HTTP, cached; without it, the system resolves. */
+  readonly source: AnswerSource | undefined;
+  /** Read where `source` answers; the system's resolver reads it itself. */
+  readonly hosts: HostsFile | undefined;
+  /** The system's resolver: where there is no `source`, and where it stands in when the source fails. */
+  readonly system: Resolver | undefined;
+  /** The families that are asked for: 4, 6, or both. */
+  readonly families: readonly (4 | 6)[];
+  /** Brings addresses into the order in which they are to be tried. */
+  readonly sort: (addresses: readonly string[]) => readonly string[];
+}
+
+const LOOPBACK: readonly string[] = ["::1", "127.0.0.1"];
+
+export class NameResolver implements Resolver {
+  readonly #options: NameResolverOptions;
+
+  constructor(options: NameResolverOptions) {
+    this.#options = options;
+  }
+
+  async resolve(name: string, watch: ResolutionWatch = {}): Promise<Resolution> {
+    const literal = parseIp(name);
+    if (literal !== undefined) return this.#local("literal", name, [formatIp(literal)], watch);
+    const judged = judgeHostName(name);
+    if (judged.kind === "invalid") return { kind: "not-found", detail: judged.detail };
+    if (isLocalhost(judged.name)) return this.#local("localhost", judged.name, LOOPBACK, watch);
+    const { source, hosts, system } = this.#options;
+    const listed = hosts?.addressesOf(judged.name) ?? [];
+    if (listed.length > 0) return this.#local("hosts", judged.name, listed, watch);
+    if (source !== undefined) {
+      const resolution = await this.#askSource(source, judged.name, watch);
+      if (resolution.kind !== "failed" || system === undefined) return resolution;
+    }
+    return system === undefined
+      ? { kind: "failed", detail: "no resolver is configured" }
+      : this.#askSystem(system, name, watch);
+  }
+
+  /** What is known without asking anybody. */
+  #local(
+    source: "literal" | "localhost" | "hosts",
+    name: string,
+    addresses: readonly string[],
+    watch: ResolutionWatch,
+  ): Resolution {
+    watch.onStep?.({ source, detail: `${name}: ${addresses.join(", ")}`, ms: 0 });
+    return this.#found(addresses, watch);
+  }
+
+  async #askSource(source: AnswerSource, name: string, watch: ResolutionWatch): Promise<Resolution> {
+    const outcomes = await Promise.all(
+      //= rfc8305#3/both-at-once
+      this.#options.families.map(async (family): Promise<Outcome> => {
+        const { outcome } = await source.ask({ name, type: family === 6 ? "AAAA" : "A" }, watch.onStep);
+        // A failure is no answer for this family: it may still come from the system.
+        if (outcome.kind === "addresses") watch.onFamily?.(family, outcome.addresses);
+        else if (outcome.kind === "none") watch.onFamily?.(family, []);
+        return outcome;
+      }),
+    );
+    const addresses = outcomes.flatMap((outcome) => (outcome.kind === "addresses" ? outcome.addresses : []));
+    if (addresses.length > 0) return this.#found(addresses, watch);
+    const failure = outcomes.find((outcome) => outcome.kind === "failed");
+    if (failure !== undefined) return failure;
+    const details = outcomes.map((outcome) => (outcome.kind === "none" ? outcome.detail : ""));
+    return { kind: "not-found", detail: [...new Set(details)].join("; ") };
+  }
+
+  async #askSystem(system: Resolver, name: string, watch: ResolutionWatch): Promise<Resolution> {
+    const startMs = this.#options.clock.nowMs();
+    const resolution = await system.resolve(name);
+    const said = resolution.kind === "addresses" ? resolution.addresses.join(", ") : resolution.detail;
+    watch.onStep?.({ source: "system", detail: `${name}: ${said}`, ms: this.#options.clock.nowMs() - startMs });
+    return resolution.kind === "addresses" ? this.#found(resolution.addresses, watch) : resolution;
+  }
+
+  /** The addresses of the families that are wanted, in order; whoever watches families sorts for himself. */
+  #found(addresses: readonly string[], watch: ResolutionWatch): Resolution {
+    const { families, sort } = this.#options;
+    const wanted = addresses.filter((address) => families.includes(address.includes(":") ? 6 : 4));
+    if (wanted.length === 0) {
+      return { kind: "not-found", detail: `the name has no IPv${families.join(" or IPv")} address` };
+    }
+    return { kind: "addresses", addresses: watch.onFamily === undefined ? sort(wanted) : wanted };
+  }
+}
