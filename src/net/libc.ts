@@ -22,6 +22,8 @@ const SYMBOLS = {
   fcntl: { args: ["i32", "i32", "i32"], returns: "i32" },
   ioctl: { args: ["i32", "u64", "ptr"], returns: "i32" },
   close: { args: ["i32"], returns: "i32" },
+  memfd_create: { args: ["ptr", "u32"], returns: "i32" },
+  ftruncate: { args: ["i32", "i64"], returns: "i32" },
   getrlimit: { args: ["i32", "ptr"], returns: "i32" },
   setrlimit: { args: ["i32", "ptr"], returns: "i32" },
   __errno_location: { args: [], returns: "ptr" },
@@ -39,6 +41,8 @@ export interface Libc {
   fcntl(fd: number, command: number, argument: number): number;
   ioctl(fd: number, request: number, argument: Int32Array): number;
   close(fd: number): number;
+  memfd_create(name: Uint8Array, flags: number): number;
+  ftruncate(fd: number, size: number): number;
   getrlimit(resource: number, limits: BigUint64Array): number;
   setrlimit(resource: number, limits: BigUint64Array): number;
   /** The error number that the last failed call of this thread left. */

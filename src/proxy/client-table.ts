@@ -16,7 +16,18 @@ export interface AddressEntry {
   handshakes: number;
 }
 
-export class ClientTable {
+/** Who is there, and who may still come. */
+export interface Clients {
+  /** Enters a client that starts its handshake, or names the limit that keeps it out. */
+  enter(address: string, limits: ClientLimits): AddressEntry | LimitName;
+  /** The client has said what it wants. */
+  handshakeEnded(entry: AddressEntry): void;
+  /** The client is gone; its handshake has ended before. */
+  leave(entry: AddressEntry): void;
+}
+
+/** The clients of a proxy that is one process. */
+export class ClientTable implements Clients {
   /** BOUNDED by the connections: an address without any is forgotten. */
   readonly #entries = new Map<string, AddressEntry>();
   #connections = 0;
@@ -26,7 +37,6 @@ export class ClientTable {
     return this.#connections;
   }
 
-  /** Enters a client that starts its handshake, or names the limit that keeps it out. */
   enter(address: string, limits: ClientLimits): AddressEntry | LimitName {
     if (isReached(this.#connections, limits.connections)) return "connections";
     let entry = this.#entries.get(address);
@@ -42,12 +52,10 @@ export class ClientTable {
     return entry;
   }
 
-  /** The client has said what it wants. */
   handshakeEnded(entry: AddressEntry): void {
     entry.handshakes--;
   }
 
-  /** The client is gone; its handshake has ended before. */
   leave(entry: AddressEntry): void {
     this.#connections--;
     entry.connections--;
@@ -55,6 +63,7 @@ export class ClientTable {
   }
 }
 
-function isReached(count: number, limit: number): boolean {
+/** 0 is no limit. */
+export function isReached(count: number, limit: number): boolean {
   return limit > 0 && count >= limit;
 }

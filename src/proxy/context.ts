@@ -8,7 +8,7 @@ import type { ServerSessionOptions } from "../protocol/socks5/server-session.ts"
 import type { RelaySettings, RelayTotals } from "../relay/tunnel.ts";
 import type { TimerWheel } from "../time/timer-wheel.ts";
 import type { AccessRules } from "./access-rules.ts";
-import type { ClientLimits, ClientTable } from "./client-table.ts";
+import type { ClientLimits, Clients } from "./client-table.ts";
 import type { UserDirectory } from "./user-directory.ts";
 
 /** Time limits in milliseconds; 0 is none. */
@@ -44,7 +44,7 @@ export interface ProxyContext {
   readonly wheel: TimerWheel;
   readonly dialer: Dialer;
   readonly events: ProxyEvents;
-  readonly clients: ClientTable;
+  readonly clients: Clients;
   readonly users: UserDirectory;
   readonly settings: RelaySettings;
   readonly totals: RelayTotals;
