@@ -126,6 +126,8 @@ export class Connect {
       }
       this.#current = formatIp(ip);
       this.#startedMs = this.#ports.clock.nowMs();
+      //= rfc1928#4/evaluate
+      //= rfc1928#6/connect-evaluate
       if (!this.#rules.allows(ip, this.#clientIsLocal)) {
         this.#endAttempt("denied");
         continue;

@@ -49,6 +49,7 @@ export class Connection implements SocketOwner, CommandHost {
   #connectedAddress: string | undefined;
   #reply: Rep | undefined;
   #detail: string | undefined;
+  #killedBy: TunnelEnd | undefined;
 
   constructor(
     context: ProxyContext,
@@ -83,6 +84,7 @@ export class Connection implements SocketOwner, CommandHost {
 
   /** Ends whatever is going on, at once. */
   kill(end: TunnelEnd): void {
+    this.#killedBy = end;
     if (this.#tunnel !== undefined) this.#tunnel.kill(end);
     else this.#socket.terminate();
   }
@@ -114,7 +116,7 @@ export class Connection implements SocketOwner, CommandHost {
     if (this.#closed) return;
     this.#closed = true;
     this.#command?.close();
-    this.#finish(this.#reply === undefined ? "client-gone" : "refused", code);
+    this.#finish(this.#reply === undefined ? (this.#killedBy ?? "client-gone") : "refused", code);
   }
 
   #pump(): void {
@@ -171,10 +173,12 @@ export class Connection implements SocketOwner, CommandHost {
       return;
     }
     const taken = this.#socket.write(bytes);
-    // Closed: the close event follows.
-    if (taken >= 0 && taken < bytes.length) this.#unsent = bytes.slice(taken);
+    // The write met a reset, whose code is lost with it: left alone, the socket would go on to look like a regular end.
+    if (taken < 0) this.#socket.terminate();
+    else if (taken < bytes.length) this.#unsent = bytes.slice(taken);
   }
 
+  //= rfc1929#2/verify
   #authenticate(uname: Uint8Array, passwd: Uint8Array): void {
     const { users } = this.context;
     const user = users.knownName(uname);
@@ -252,11 +256,16 @@ export class Connection implements SocketOwner, CommandHost {
     });
     this.#tunnel = tunnel;
     if (timeouts.keepAliveMs > 0) this.#quietTarget = target;
-    const early = this.#session.connected(bnd.ip, bnd.port);
-    this.#pump();
-    if (this.#unsent !== undefined) tunnel.client.queueUncounted(this.#unsent);
     target.data = tunnel.target;
     this.#socket.data = tunnel.client;
+    const early = this.#session.connected(bnd.ip, bnd.port);
+    //= rfc1928#6/rep-succeeded
+    //= rfc1928#6/connect-bound-address
+    this.#pump();
+    // The client was gone, and has taken the tunnel with it.
+    if (this.#closed) return;
+    //= rfc1928#6/success-passes-data
+    if (this.#unsent !== undefined) tunnel.client.queueUncounted(this.#unsent);
     this.#resume();
     this.#setTunnelDeadline();
     if (early.length > 0) tunnel.client.handleData(early);

@@ -54,6 +54,8 @@ export class ProxyServer implements Control {
     if (typeof entry === "string") {
       context.counters.limitReached++;
       context.events.onLimitReached(entry, address);
+      // The socket closes, and asks its owner, before `terminate` returns.
+      socket.data = TURNED_AWAY;
       socket.terminate();
       return TURNED_AWAY;
     }
