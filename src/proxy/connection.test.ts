@@ -309,13 +309,13 @@ describe("clients that leave", () => {
   });
 
   test("before they were accepted", () => {
-    const { server, context } = fakeProxy();
+    const { server, clients } = fakeProxy();
     const socket = new FakeSocket();
     socket.data = server.accept(socket, undefined);
     socket.peerResets();
     expect(server.concurrent()).toBe(0);
     expect(server.historical()).toBe(1);
-    expect(context.clients.connections).toBe(0);
+    expect(clients.connections).toBe(0);
   });
 });
 
@@ -385,7 +385,7 @@ describe("users", () => {
     gone.hasher.asked[0]?.answer(true);
     await settle();
     expect(gone.dialer.dials.length).toBe(0);
-    expect(gone.context.clients.connections).toBe(0);
+    expect(gone.clients.connections).toBe(0);
 
     const late = fakeProxy({ users: HASHED });
     const slow = late.accept();
@@ -456,12 +456,12 @@ describe("the access log's record", () => {
   });
 
   test("comes once, however the two sides die", () => {
-    const { client, target, events, server, context } = tunnelled();
+    const { client, target, events, server, clients } = tunnelled();
     target.peerResets();
     expect(client.isTerminated).toBe(true);
     expect(events.records.length).toBe(1);
     expect(server.concurrent()).toBe(0);
-    expect(context.clients.connections).toBe(0);
+    expect(clients.connections).toBe(0);
   });
 
   test("names what ended an attempt that we gave up ourselves", () => {

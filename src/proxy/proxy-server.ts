@@ -4,6 +4,7 @@ import { formatIp } from "../bytes/ip.ts";
 import type { Control } from "../ports/control.ts";
 import type { ConnectedSocket, Endpoint, SocketOwner } from "../ports/socket.ts";
 import type { TunnelEnd } from "../relay/tunnel.ts";
+import { Deadline } from "../time/timer-wheel.ts";
 import { Connection } from "./connection.ts";
 import type { ProxyContext } from "./context.ts";
 
@@ -13,9 +14,12 @@ export interface ProxyServerOptions {
    * comes waits in the kernel's queue.
    */
   readonly capacity: number;
-  /** Pauses or resumes all listeners. */
+  /** Pauses or resumes all listeners. Resuming may throw, when even its few descriptors are not there. */
   readonly setAccepting: (isAccepting: boolean) => void;
 }
+
+/** How soon accepting is tried again where it could not go on, in milliseconds. */
+const RESUME_RETRY_MS = 1000;
 
 /** A client that is turned away at a limit is reset at once: a flood must not cost us descriptors that linger. */
 const TURNED_AWAY: SocketOwner = {
@@ -31,6 +35,7 @@ export class ProxyServer implements Control {
   /** BOUNDED by `capacity` and by the limits of the configuration. */
   readonly #connections = new Set<Connection>();
   #isPaused = false;
+  readonly #retry = new Deadline(() => this.#resume());
   #isStopping = false;
   #onEmpty: (() => void) | undefined;
 
@@ -106,19 +111,32 @@ export class ProxyServer implements Control {
   }
 
   #pause(): void {
-    if (this.#isPaused || this.#isStopping) return;
-    this.#isPaused = true;
+    if (this.#isStopping) return;
+    // Said again although it was said: a reload may have opened a listener since.
     this.#options.setAccepting(false);
+    if (this.#isPaused) return;
+    this.#isPaused = true;
     this.#context.events.onAcceptPaused(true, this.#connections.size);
   }
 
   #forget(connection: Connection): void {
     this.#connections.delete(connection);
     if (this.#connections.size === 0) this.#onEmpty?.();
-    if (this.#isPaused && !this.#isStopping && this.#connections.size < this.#options.capacity) {
-      this.#isPaused = false;
+    this.#resume();
+  }
+
+  #resume(): void {
+    if (!this.#isPaused || this.#isStopping || this.#connections.size >= this.#options.capacity) return;
+    const { wheel, clock, events } = this.#context;
+    try {
       this.#options.setAccepting(true);
-      this.#context.events.onAcceptPaused(false, this.#connections.size);
+    } catch {
+      // Something else has the descriptors. Nobody may be left whose leaving would bring us back here.
+      wheel.set(this.#retry, clock.nowMs() + RESUME_RETRY_MS);
+      return;
     }
+    wheel.clear(this.#retry);
+    this.#isPaused = false;
+    events.onAcceptPaused(false, this.#connections.size);
   }
 }

@@ -130,6 +130,7 @@ export interface FakeProxy {
   readonly hasher: FakeHasher;
   readonly events: RecordedEvents;
   readonly context: ProxyContext;
+  readonly clients: ClientTable;
   readonly server: ProxyServer;
   /** What the listeners were told. */
   readonly accepting: readonly boolean[];
@@ -150,13 +151,14 @@ export function fakeProxy({
   const hasher = new FakeHasher();
   const events = new RecordedEvents();
   const accepting: boolean[] = [];
+  const clients = new ClientTable();
   const context: ProxyContext = {
     clock,
     wheel: new TimerWheel(clock),
     dialer,
     resolver,
     events,
-    clients: new ClientTable(),
+    clients,
     users: new UserDirectory(new Uint8Array(32).fill(7), hasher, users, { hashChecks: 2, hashQueue: 2 }),
     settings: { bufferSize: 1000 },
     totals: { bytes: 0 },
@@ -193,5 +195,5 @@ export function fakeProxy({
     socket.data = server.accept(socket, client);
     return socket;
   };
-  return { clock, dialer, resolver, hasher, events, context, server, accepting, accept };
+  return { clock, dialer, resolver, hasher, events, context, clients, server, accepting, accept };
 }
