@@ -53,6 +53,7 @@ function configuration(scratch: string, name: string, port: number, text: string
 const sockeye = (port: number, accessLog: string, withUser: boolean): string[] => [
   join(root, "bin", "sockeye"),
   ...["serve", "--listen", "127.0.0.1", "--port", `${port}`, "--access-log", accessLog],
+  ...["--admin-port", "0", "--admin-udp-port", "0"],
   ...(withUser ? ["--user", `${USER.name}:${USER.password}`] : []),
 ];
 

@@ -3,6 +3,7 @@
  * line and the library's door.
  */
 
+import { AdminService } from "./app/admin-service.ts";
 import { type ListenerSet, openListeners } from "./app/listener-set.ts";
 import type { Config } from "./config/config.ts";
 import { descriptorBudget } from "./net/descriptors.ts";
@@ -10,6 +11,7 @@ import { passwordHasher } from "./net/password-hasher.ts";
 import { systemClock } from "./net/system-clock.ts";
 import { TcpDialer } from "./net/tcp-dial.ts";
 import { type AccessLog, openAccessLog } from "./observe/access-log.ts";
+import { adminObserver } from "./observe/admin-observer.ts";
 import { LimitedLog } from "./observe/log-limiter.ts";
 import { ProxyObserver } from "./observe/proxy-observer.ts";
 import type { Control } from "./ports/control.ts";
@@ -34,10 +36,14 @@ export class App {
   readonly #context: ProxyContext;
   readonly #server: ProxyServer;
   readonly #observer: ProxyObserver;
+  readonly #limitedLog: LimitedLog;
   #listeners: ListenerSet;
+  #admin: AdminService | undefined;
+  /** Changes of the admin service wait for each other. */
+  #adminChange: Promise<void> = Promise.resolve();
 
   /**
-   * Opens everything that `config` names and starts to serve.
+   * Opens everything that `config` names, but for the admin protocol, and starts to serve.
    *
    * @throws {ListenError} when a listener cannot be opened; nothing is left open then.
    * @throws The error of `open` when the access log cannot be opened.
@@ -47,7 +53,8 @@ export class App {
     this.#log = log;
     const clock = systemClock;
     const accessLog = openAccessLog(config.accessLog, log, clock);
-    this.#observer = new ProxyObserver(accessLog, log, new LimitedLog(log, clock, LIMITED_LINES_PER_SECOND));
+    this.#limitedLog = new LimitedLog(log, clock, LIMITED_LINES_PER_SECOND);
+    this.#observer = new ProxyObserver(accessLog, log, this.#limitedLog);
     const key = crypto.getRandomValues(new Uint8Array(USER_KEY_BYTES));
     this.#context = {
       clock,
@@ -81,6 +88,27 @@ export class App {
     this.#listeners = openListeners(config, log, (socket, client) => this.#server.accept(socket, client));
   }
 
+  /**
+   * Serves the admin protocol.
+   *
+   * @throws SctpError when a listener cannot be opened; none is left open then.
+   * @throws StateError when the generated password cannot be kept.
+   */
+  async openAdmin(): Promise<void> {
+    this.#admin = await AdminService.open({
+      config: this.#config.admin,
+      control: this.control,
+      events: adminObserver(this.#log, this.#limitedLog),
+      log: this.#log,
+      clock: this.#context.clock,
+    });
+  }
+
+  /** The admin protocol, where it is served. */
+  get admin(): AdminService | undefined {
+    return this.#admin;
+  }
+
   /** What an administrator may read and steer. */
   get control(): Control {
     return this.#server;
@@ -102,6 +130,21 @@ export class App {
     if (config.relay.bufferSize !== before.relay.bufferSize) this.#server.setBufferSize(config.relay.bufferSize);
     this.#reopenAccessLog(config, before);
     this.#listeners = this.#listeners.change(config);
+    if (JSON.stringify(config.admin) !== JSON.stringify(before.admin)) this.#changeAdmin();
+  }
+
+  #changeAdmin(): void {
+    this.#adminChange = this.#adminChange.then(async () => {
+      try {
+        if (this.#admin?.reconfigure(this.#config.admin)) return;
+        // The new listeners may want the ports of the old ones.
+        this.#admin?.destroy();
+        this.#admin = undefined;
+        await this.openAdmin();
+      } catch (fault) {
+        this.#log.error(`the admin protocol is not served as configured: ${String(fault)}`);
+      }
+    });
   }
 
   #reopenAccessLog(config: Config, before: Config): void {
@@ -125,6 +168,8 @@ export class App {
   /** Stops accepting, waits for open tunnels as long as the configuration allows, and ends those that are left. */
   async stop(): Promise<void> {
     this.#listeners.close();
+    await this.#adminChange;
+    this.#admin?.close();
     const { drainMs } = this.#config.timeouts;
     const drained = this.#server.drained();
     if (this.#server.concurrent() > 0) {
@@ -137,6 +182,7 @@ export class App {
       drainMs > 0 ? this.#context.clock.setTimer(drainMs, () => this.#server.killAll("shutdown")) : undefined;
     await drained;
     timer?.cancel();
+    this.#admin?.destroy();
     await this.#observer.accessLog.close(LOG_CLOSE_MS);
   }
 }

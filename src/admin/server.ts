@@ -31,8 +31,8 @@ type EventBody = AdminEvent extends infer Event
   : never;
 
 export class AdminServer {
-  readonly #options: AdminServerOptions;
-  readonly #attempts: AttemptLimiter;
+  #options: AdminServerOptions;
+  #attempts: AttemptLimiter;
   /** From the oldest to the newest. BOUNDED by `limits.associations`. */
   readonly #connections = new Set<Connection>();
   #closing = false;
@@ -56,6 +56,12 @@ export class AdminServer {
     this.#connections.add(connection);
     return connection;
   };
+
+  /** Takes another administrator and other limits for the associations to come. */
+  reconfigure(credentials: CredentialsCheck, limits: AdminLimits): void {
+    this.#options = { ...this.#options, credentials, limits };
+    this.#attempts = new AttemptLimiter(limits);
+  }
 
   /** Takes no new association in, and ends those that have asked for nothing yet. */
   close(): void {

@@ -1,12 +1,15 @@
 /** The life of `sockeye serve`: start, ready, signals, end. Returns the exit status. */
 
+import { StateError } from "../admin/state-directory.ts";
 import { App } from "../app.ts";
 import type { Config } from "../config/config.ts";
 import type { ConfigResult } from "../config/load.ts";
 import { formatMistake } from "../config/mistake.ts";
+import { SctpError } from "../net/sctp-error.ts";
 import { systemClock } from "../net/system-clock.ts";
 import { ListenError } from "../net/tcp-listener.ts";
 import { openStderrLog, type StderrLog } from "../observe/log.ts";
+import type { LogFields } from "../ports/log.ts";
 import { ExitStatus } from "./exit-status.ts";
 
 /** How long the diagnostics may take to be written at the end, in milliseconds. */
@@ -21,7 +24,7 @@ const LOG_CLOSE_MS = 1000;
 export async function runServe(config: Config, reload: () => ConfigResult): Promise<number> {
   // The ready line is part of the interface: it is written whatever the level, which holds from then on.
   const log = openStderrLog({ ...config.log, level: config.log.level === "debug" ? "debug" : "info" }, systemClock);
-  const app = startApp(config, log);
+  const app = await startApp(config, log);
   if (app === undefined) {
     await log.close(LOG_CLOSE_MS);
     return ExitStatus.Failed;
@@ -29,7 +32,7 @@ export async function runServe(config: Config, reload: () => ConfigResult): Prom
   // Whoever has read the ready line may send signals.
   const stopped = stopSignal();
   process.on("SIGHUP", () => reloadApp(app, log, reload));
-  log.info(`ready: socks ${app.socksEndpoints.join(" ")}`, { socks: app.socksEndpoints });
+  log.info(...readyLine(app));
   log.configure(config.log);
   await stopped;
   await app.stop();
@@ -38,18 +41,40 @@ export async function runServe(config: Config, reload: () => ConfigResult): Prom
   return ExitStatus.Done;
 }
 
-function startApp(config: Config, log: StderrLog): App | undefined {
+async function startApp(config: Config, log: StderrLog): Promise<App | undefined> {
+  let app: App | undefined;
   try {
-    return new App(config, log);
+    app = new App(config, log);
+    await app.openAdmin();
+    return app;
   } catch (fault) {
     log.error(explain(fault, config));
+    await app?.stop();
     return undefined;
   }
+}
+
+/** What listens where, in words and for programs. */
+function readyLine({ socksEndpoints, admin }: App): [message: string, fields: LogFields] {
+  const socks = `ready: socks ${socksEndpoints.join(" ")}`;
+  if (admin === undefined) return [socks, { socks: socksEndpoints }];
+  const { endpoints, transport, udpPort } = admin;
+  const below = transport === "udp" ? `SCTP in UDP, port ${udpPort}` : "the kernel's SCTP";
+  return [
+    `${socks}; admin ${endpoints.join(" ")} by ${below}`,
+    { socks: socksEndpoints, admin: endpoints, admin_transport: transport, admin_udp_port: udpPort },
+  ];
 }
 
 /** What the operator can do about it. */
 function explain(fault: unknown, config: Config): string {
   if (fault instanceof ListenError) return `${fault.message}; see --listen and --port`;
+  if (fault instanceof SctpError) {
+    return `${fault.message}; see --admin-listen, --admin-port, --admin-transport and --admin-udp-port`;
+  }
+  if (fault instanceof StateError) {
+    return `${fault.message}; name an administrator with --admin, or another directory with SOCKEYE_STATE_DIR`;
+  }
   if (fault instanceof Error && "code" in fault) {
     return `cannot open the access log ${config.accessLog.path}: ${fault.message}; see --access-log`;
   }

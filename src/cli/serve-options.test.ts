@@ -35,7 +35,7 @@ describe("options of serve", () => {
       { name: "bob", secret: { kind: "plain", password: "c" } },
     ]);
     expect(made.socks.auth).toBe("users");
-    expect(made.admin).toEqual({
+    expect(made.admin).toMatchObject({
       listen: ["127.0.0.3"],
       port: 8081,
       transport: "udp",

@@ -125,4 +125,19 @@ export interface AdminConfig {
   readonly udpPort: number;
   /** Absent: the administrator gets a generated password. */
   readonly user: UserConfig | undefined;
+  readonly limits: AdminLimitsConfig;
+}
+
+/** What the clients of the admin protocol can make us hold. */
+export interface AdminLimitsConfig {
+  readonly associations: number;
+  readonly associationsPerAddress: number;
+  /** Associations that have not logged in. */
+  readonly unauthenticated: number;
+  /** How long a login, and then a request, may take. 0 is off. */
+  readonly idleMs: number;
+  /** Failed logins of one address. */
+  readonly failuresPerMinute: number;
+  /** Addresses whose failures are remembered. */
+  readonly failureAddresses: number;
 }

@@ -249,12 +249,42 @@ const ADMIN: z.ZodType<AdminConfig> = table({
   user: USER.optional().describe(
     "The administrator. Without one, a password is generated and kept in the state directory.",
   ),
+  idle: duration("no limit")
+    .prefault("15s")
+    .describe("How long a login, and then a request, may take as a whole. Then the association is closed."),
+  associations: integer(1, 65_536)
+    .prefault(128)
+    .describe(
+      "Associations at once. A further one takes the place of the oldest that has not logged in; where all have, it is refused.",
+    ),
+  associations_per_address: integer(1, 65_536)
+    .prefault(64)
+    .describe("Associations at once with one address. Further ones as above, among those of that address."),
+  unauthenticated: integer(1, 65_536)
+    .prefault(64)
+    .describe("Associations at once that have not logged in. A further one takes the place of the oldest."),
+  failures_per_minute: integer(1, 60_000)
+    .prefault(20)
+    .describe(
+      "Failed logins of one address (of one /64 with IPv6): as many at once, and as many a minute in the long run. Beyond them every login from there is refused unheard.",
+    ),
+  failure_addresses: integer(1, 1_000_000)
+    .prefault(4096)
+    .describe("Addresses whose failed logins are remembered. Beyond them the one seen least recently is forgotten."),
 }).transform((section) => ({
   listen: section.listen,
   port: section.port,
   transport: section.transport,
   udpPort: section.udp_port,
   user: section.user,
+  limits: {
+    associations: section.associations,
+    associationsPerAddress: section.associations_per_address,
+    unauthenticated: section.unauthenticated,
+    idleMs: section.idle,
+    failuresPerMinute: section.failures_per_minute,
+    failureAddresses: section.failure_addresses,
+  },
 }));
 
 /** What the schema makes of a file: a `Config`, but for what depends on several sections at once. */

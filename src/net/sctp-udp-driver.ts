@@ -30,6 +30,7 @@ export class UdpDriver {
   #timer: Timer | undefined;
   #timerDueMs = Number.POSITIVE_INFINITY;
   #isPumping = false;
+  #isPumpDue = false;
 
   constructor(options: UdpDriverOptions) {
     this.#options = options;
@@ -57,6 +58,19 @@ export class UdpDriver {
       this.#isPumping = false;
     }
     this.#setTimer();
+  }
+
+  /**
+   * Pumps when the current turn is over: a reply and the close behind it then leave together, and the peer, told that no
+   * more will come, need not hold its acknowledgement back.
+   */
+  pumpSoon(): void {
+    if (this.#isPumpDue) return;
+    this.#isPumpDue = true;
+    queueMicrotask(() => {
+      this.#isPumpDue = false;
+      this.pump();
+    });
   }
 
   /** Aborts every association and stops the timer. */
@@ -111,7 +125,7 @@ export class UdpDriver {
     // An IPv4 peer of an IPv6 socket is answered by its mapped address, and known by its own.
     const ip = parseIp(address);
     const peer = { address: ip === undefined ? address : formatIp(ip), port: event.remotePort, udpPort };
-    const association = new UdpAssociation(event.association, peer, endpoint, clock, () => this.pump());
+    const association = new UdpAssociation(event.association, peer, endpoint, clock, this);
     this.#associations.set(event.association, association);
     const handler = this.#options.connected(association, event);
     if (handler === undefined) association.abort();
@@ -139,18 +153,18 @@ class UdpAssociation implements Association {
   readonly #id: AssociationId;
   readonly #endpoint: SctpEndpoint;
   readonly #clock: Clock;
-  readonly #pump: () => void;
+  readonly #driver: UdpDriver;
   #handler: AssociationHandler | undefined;
   #state: "open" | "closing" | "gone" = "open";
   /** Messages for which the send buffer has no room. BOUNDED by the user: an admin session writes twice. */
   readonly #unsent: Uint8Array[] = [];
 
-  constructor(id: AssociationId, peer: SctpAddress, endpoint: SctpEndpoint, clock: Clock, pump: () => void) {
+  constructor(id: AssociationId, peer: SctpAddress, endpoint: SctpEndpoint, clock: Clock, driver: UdpDriver) {
     this.#id = id;
     this.peer = peer;
     this.#endpoint = endpoint;
     this.#clock = clock;
-    this.#pump = pump;
+    this.#driver = driver;
   }
 
   attach(handler: AssociationHandler): void {
@@ -173,7 +187,7 @@ class UdpAssociation implements Association {
   abort(): void {
     if (this.#state === "gone") return;
     this.#endpoint.abort(this.#id, this.#clock.nowMs());
-    this.#pump();
+    this.#driver.pump();
   }
 
   handleMessage(bytes: Uint8Array): void {
@@ -199,6 +213,6 @@ class UdpAssociation implements Association {
       this.#unsent.shift();
     }
     if (this.#state === "closing") this.#endpoint.shutdown(this.#id, this.#clock.nowMs());
-    this.#pump();
+    this.#driver.pumpSoon();
   }
 }

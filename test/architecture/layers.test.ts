@@ -34,7 +34,7 @@ const RULES: Readonly<Record<string, { layers: readonly string[]; modules: reado
   observe: { layers: ["ports"], modules: ["node:*"] },
   config: { layers: ["ports"], modules: ["node:*", "smol-toml", "zod", "ipaddr.js"] },
   // The composition root and the two doors know everybody.
-  app: { layers: ["bytes", "config", "net", "ports"], modules: [] },
+  app: { layers: ["admin", "bytes", "config", "net", "ports"], modules: [] },
   "app.ts": { layers: ["*"], modules: ["*"] },
   "index.ts": { layers: ["*"], modules: ["*"] },
   cli: { layers: ["*"], modules: ["*"] },

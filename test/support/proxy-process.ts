@@ -1,5 +1,7 @@
 /** `bin/sockeye serve` as a child process, as a user would run it. For the end-to-end, interop and soak tests. */
 
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { within } from "./deadline.ts";
 import { LineLog } from "./line-log.ts";
@@ -10,7 +12,19 @@ const root = dirname(dirname(import.meta.dir));
 const executable = process.env["SOCKEYE_EXECUTABLE"] ?? join(root, "bin", "sockeye");
 
 /** Ports of their own for everything that listens, so that any number of tests run side by side. */
-const OWN_PORTS: readonly string[] = ["--port", "0"];
+const OWN_PORTS: readonly string[] = ["--port", "0", "--admin-port", "0", "--admin-udp-port", "0"];
+
+let stateDirectory: string | undefined;
+
+/** Where the proxies of this process keep a generated administrator's password: not in the home of who runs the tests. */
+function ownStateDirectory(): string {
+  if (stateDirectory === undefined) {
+    const made = mkdtempSync(join(tmpdir(), "sockeye-test-state-"));
+    stateDirectory = made;
+    process.on("exit", () => rmSync(made, { recursive: true }));
+  }
+  return stateDirectory;
+}
 
 /** An address that the ready line names. */
 export interface BoundAddress {
@@ -63,7 +77,7 @@ export async function startProxy(args: readonly string[] = [], options: ProxyOpt
     options.descriptorsMax === undefined ? [] : ["sh", "-c", `ulimit -n ${options.descriptorsMax}; exec "$0" "$@"`];
   const child = Bun.spawn([...(options.prefix ?? []), ...limit, executable, ...serve], {
     cwd: options.cwd ?? root,
-    env: { ...process.env, ...options.env },
+    env: { ...process.env, SOCKEYE_STATE_DIR: ownStateDirectory(), ...options.env },
     stdio: ["ignore", "pipe", "pipe"],
   });
   const stdout = new LineLog("stdout of the proxy");
