@@ -53,6 +53,9 @@ function tell(change: WriterChange, target: string, log: Log): void {
         error: change.code,
       });
       return;
+    case "not-reopened":
+      log.error("the access log cannot be opened anew; the old file stays in use", { target, error: change.code });
+      return;
     case "losing":
       log.warn("the access log loses lines: access_log.queue_bytes is reached", { target });
       return;

@@ -117,7 +117,7 @@ describe("reopen", () => {
     writer.reopen();
     writer.write("still here");
     await writer.close(1000);
-    expect(changes).toEqual([{ kind: "failing", code: "ENOENT" }]);
+    expect(changes).toEqual([{ kind: "not-reopened", code: "ENOENT" }]);
     expect(fileLines(dir.file("moved/log"))).toEqual(["still here"]);
   });
 });

@@ -18,6 +18,8 @@ export interface LineWriterOptions {
 
 export type WriterChange =
   | { readonly kind: "failing"; readonly code: string }
+  /** The file could not be opened anew; the old one stays in use. */
+  | { readonly kind: "not-reopened"; readonly code: string }
   /** The queue is full: lines are being dropped. */
   | { readonly kind: "losing" }
   /** All that was kept has been written. */
@@ -195,7 +197,7 @@ export class LineWriter {
       this.#outlet = outlet;
     } catch (error) {
       const code = error instanceof Error && "code" in error ? String(error.code) : String(error);
-      this.#options.onChange({ kind: "failing", code });
+      this.#options.onChange({ kind: "not-reopened", code });
       return;
     }
     if (this.#blockAt === this.#block.length) return;

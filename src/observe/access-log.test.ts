@@ -1,0 +1,75 @@
+import { describe, expect, test } from "bun:test";
+import { mkdirSync, readFileSync, renameSync, rmSync, symlinkSync } from "node:fs";
+import { until } from "../../test/support/deadline.ts";
+import { ManualClock } from "../../test/support/manual-clock.ts";
+import { scratchDir } from "../../test/support/scratch-dir.ts";
+import { openAccessLog } from "./access-log.ts";
+import { createLog } from "./log.ts";
+
+/** An access log, and the diagnostics that it causes, each as level and message. */
+function open(path: string, queueBytes = 1_000_000) {
+  const clock = new ManualClock();
+  const diagnostics: { level: string; message: string; [field: string]: unknown }[] = [];
+  const log = createLog(
+    { level: "debug", format: "json" },
+    { isTerminal: false, write: (line) => void diagnostics.push(JSON.parse(line)), wallMs: () => clock.wallMs() },
+  );
+  return { clock, diagnostics, accessLog: openAccessLog({ path, queueBytes }, log, clock) };
+}
+
+test("off: takes lines, and loses none, since none are wanted", async () => {
+  const { accessLog, clock } = open("off");
+  accessLog.write("line");
+  accessLog.reopen();
+  await accessLog.close(0);
+  expect(accessLog.lost()).toBe(0);
+  expect(clock.pendingCount).toBe(0);
+});
+
+test("a file gets the lines", async () => {
+  using dir = scratchDir();
+  const { accessLog, diagnostics } = open(dir.file("access.log"));
+  accessLog.write('{"a":1}');
+  accessLog.write('{"b":2}');
+  await accessLog.close(1000);
+  expect(readFileSync(dir.file("access.log"), "utf8")).toBe('{"a":1}\n{"b":2}\n');
+  expect(diagnostics).toEqual([]);
+});
+
+describe("the operator learns", () => {
+  test("that the disk is full, that lines are lost, and how many when it is over", async () => {
+    using dir = scratchDir();
+    symlinkSync("/dev/full", dir.file("log"));
+    const { accessLog, clock, diagnostics } = open(dir.file("log"), 25);
+    accessLog.write("0123456789");
+    clock.advance(1000);
+    for (let i = 0; i < 5; i++) accessLog.write("0123456789");
+    clock.advance(10_000);
+    rmSync(dir.file("log"));
+    accessLog.reopen();
+    await until(() => diagnostics.length === 3, 5000, "the recovery");
+    expect(diagnostics).toMatchObject([
+      {
+        level: "warn",
+        message: expect.stringContaining("cannot be written"),
+        target: dir.file("log"),
+        error: "ENOSPC",
+      },
+      { level: "warn", message: expect.stringContaining("loses lines") },
+      { level: "info", message: expect.stringContaining("written again"), lost_lines: 4 },
+    ]);
+    await accessLog.close(1000);
+  });
+
+  test("that a rotated file could not be opened anew", async () => {
+    using dir = scratchDir();
+    mkdirSync(dir.file("logs"));
+    const { accessLog, diagnostics } = open(dir.file("logs/log"));
+    renameSync(dir.file("logs"), dir.file("moved"));
+    accessLog.reopen();
+    expect(diagnostics).toMatchObject([
+      { level: "error", message: expect.stringContaining("the old file stays in use"), error: "ENOENT" },
+    ]);
+    await accessLog.close(1000);
+  });
+});
