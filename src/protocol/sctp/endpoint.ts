@@ -84,7 +84,7 @@ export class Endpoint implements SctpEndpoint, Host, Desk {
     this.#counters.packetsReceived++;
     const decoded = decodePacket(bytes);
     if (decoded.kind === "invalid") this.count(decoded.fault);
-    // rfc9260#6.10/alone-receive
+    //= rfc9260#6.10/alone-receive
     else if (isBadlyBundled(decoded.value.chunks)) this.count("bundled");
     else this.#route(decoded.value, from, nowMs);
   }
@@ -102,7 +102,7 @@ export class Endpoint implements SctpEndpoint, Host, Desk {
 
   /** Takes the chunks of a packet that has the right tag. */
   #take(association: Association, packet: Packet, from: Path): void {
-    // rfc6951#5.4/learn-port
+    //= rfc6951#5.4/learn-port
     if (packet.verificationTag === association.localTag && association.path.udpPort !== from.udpPort) {
       association.path = { address: from.address, udpPort: from.udpPort };
     }
@@ -287,7 +287,7 @@ export class Endpoint implements SctpEndpoint, Host, Desk {
   }
 
   randomTag(): number {
-    // rfc9260#5.3.1/tag
+    //= rfc9260#5.3.1/tag
     return this.randomNumber() || 1;
   }
 

@@ -40,12 +40,12 @@ export function decodePacket(bytes: Uint8Array): PacketDecoded<Packet, Oddity> {
   if (bytes.length < COMMON_HEADER_BYTES + TLV_HEADER_BYTES || bytes.length > PACKET_BYTES_MAX) {
     return { kind: "invalid", fault: "bad-length" };
   }
-  // rfc9260#6.8/verify-first
-  // rfc9260#6.8/discard-silently
+  //= rfc9260#6.8/verify-first
+  //= rfc9260#6.8/discard-silently
   if (!checksumFits(bytes)) return { kind: "invalid", fault: "bad-checksum" };
   const sourcePort = readU16(bytes, 0);
   const destinationPort = readU16(bytes, 2);
-  // rfc9260#3.1/port-zero
+  //= rfc9260#3.1/port-zero
   if (sourcePort === 0 || destinationPort === 0) return { kind: "invalid", fault: "bad-port" };
   const chunks = decodeChunks(bytes.subarray(COMMON_HEADER_BYTES));
   if (chunks.kind === "invalid") return chunks;
@@ -79,7 +79,7 @@ export class Bundle {
 
   /** Takes a chunk that fits, or the first whatever its size. */
   add(chunk: Uint8Array): boolean {
-    // rfc9260#6.10/mtu
+    //= rfc9260#6.10/mtu
     if (chunk.length > this.room && this.chunks.length > 0) return false;
     this.chunks.push(chunk);
     this.#bytes += chunk.length;

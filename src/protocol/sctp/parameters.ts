@@ -45,12 +45,12 @@ export function decodeParameters(bytes: Uint8Array): PacketDecoded<Parameters, "
     if (type === ParameterType.StateCookie) stateCookie ??= value;
     else if (type === ParameterType.HostNameAddress) hostName ??= whole;
     else if (!PASSED_OVER.has(type)) {
-      // rfc9260#3.2.1/report
+      //= rfc9260#3.2.1/report
       if ((type & REPORT_BIT) !== 0 && reportBytes + whole.length <= REPORT_BYTES_MAX) {
         unrecognized.push(whole);
         reportBytes += whole.length;
       }
-      // rfc9260#3.2.1/stop
+      //= rfc9260#3.2.1/stop
       if ((type & SKIP_BIT) === 0) break;
     }
   }

@@ -89,7 +89,7 @@ export function decodeTlvs(bytes: Uint8Array): PacketDecoded<RawTlv[], "malforme
 /** A chunk in fresh bytes, padded with zeros. The last parameter in `value` needs no padding of its own. */
 export function encodeChunk(type: number, flags: number, value: Uint8Array): Uint8Array {
   const length = TLV_HEADER_BYTES + value.length;
-  // rfc9260#3.2/padding
+  //= rfc9260#3.2/padding
   // Fresh bytes are zeros, so the padding is, too.
   const out = new Uint8Array(padded(length));
   let at = writeU8(out, 0, type);

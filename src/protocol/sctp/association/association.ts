@@ -120,7 +120,7 @@ export class Association {
 
   /** Sends ABORT with this cause, and closes. */
   abort(reason: CloseReason, cause: Uint8Array): void {
-    // rfc9260#9.1/abort-with-tag
+    //= rfc9260#9.1/abort-with-tag
     if (this.state.name !== "CLOSED" && this.peerTag !== 0) this.sendPacket([encodeAbort(false, [cause])]);
     this.close(reason, causeName(readU16(cause, 0)));
   }
@@ -140,7 +140,7 @@ export class Association {
   /** Counts a transmission that nobody answered. Closes, and answers false, when there were too many (§8.1). */
   countError(): boolean {
     this.errorCount++;
-    // rfc9260#8.1/unreachable
+    //= rfc9260#8.1/unreachable
     if (this.errorCount <= this.host.timing.associationMaxRetrans) return true;
     this.close("unreachable", `${this.errorCount} transmissions in a row were not answered`);
     return false;
@@ -148,7 +148,7 @@ export class Association {
 
   /** The peer showed that it is there. */
   clearErrors(): void {
-    // rfc9260#8.1/reset
+    //= rfc9260#8.1/reset
     this.errorCount = 0;
   }
 }

@@ -1,6 +1,11 @@
 /** Setting up an association from the side that sends the INIT (RFC 9260 §5.1). */
 
-import { invalidMandatoryParameter, missingMandatoryParameter, unrecognizedParameters } from "../causes.ts";
+import {
+  invalidMandatoryParameter,
+  missingMandatoryParameter,
+  unrecognizedParameters,
+  unresolvableAddress,
+} from "../causes.ts";
 import { encodeAbort, encodeError } from "../chunks/abort.ts";
 import { encodeCookieEcho } from "../chunks/cookie-echo.ts";
 import { encodeInit, type InitChunk, type InitFields, isAcceptable } from "../chunks/init.ts";
@@ -18,7 +23,7 @@ export function initFields(host: Host, initiateTag: number, initialTsn: Tsn): In
   return {
     initiateTag,
     aRwnd: host.limits.receiveWindowBytes,
-    // rfc9260#5.1.1/streams
+    //= rfc9260#5.1.1/streams
     outboundStreams: STREAMS,
     inboundStreams: STREAMS,
     initialTsn,
@@ -38,7 +43,7 @@ export function newTransfer(association: Association, peerInitialTsn: Tsn, peerR
  * association: a handshake that lost packets does not slow down the transfer that follows.
  */
 function t1DelayMs({ timing }: Host, transmissions: number): number {
-  // rfc9260#5.1/t1-back-off
+  //= rfc9260#5.1/t1-back-off
   return Math.min(timing.rtoInitialMs * 2 ** (transmissions - 1), timing.rtoMaxMs);
 }
 
@@ -46,7 +51,7 @@ function t1DelayMs({ timing }: Host, transmissions: number): number {
 export function sendInit(association: Association, transmissions: number, nowMs: number): void {
   const { host, localTag, localInitialTsn } = association;
   association.state = { name: "COOKIE-WAIT", transmissions };
-  // rfc9260#8.5.1/init-tag-zero
+  //= rfc9260#8.5.1/init-tag-zero
   association.sendPacket([encodeInit(ChunkType.Init, initFields(host, localTag, localInitialTsn), [])], 0);
   association.timers.start("t1-init", nowMs + t1DelayMs(host, transmissions));
 }
@@ -55,7 +60,7 @@ export function sendInit(association: Association, transmissions: number, nowMs:
 export function onT1Init(association: Association, nowMs: number): void {
   if (association.state.name !== "COOKIE-WAIT") return;
   const { transmissions } = association.state;
-  // rfc9260#5.1/max-init
+  //= rfc9260#5.1/max-init
   if (transmissions > association.host.timing.maxInitRetransmits) {
     association.close("unreachable", "the INIT was not answered");
     return;
@@ -66,22 +71,22 @@ export function onT1Init(association: Association, nowMs: number): void {
 /** INIT ACK: C) of §5.1. In any state but COOKIE-WAIT it is thrown away (§5.2.3). */
 export function handleInitAck(association: Association, initAck: InitChunk, nowMs: number): void {
   if (association.state.name !== "COOKIE-WAIT") {
-    // rfc9260#5.2.3/unexpected-init-ack
+    //= rfc9260#5.2.3/unexpected-init-ack
     association.host.count("unexpected-chunk");
     return;
   }
-  // rfc9260#3.3.3/zero-tag
+  //= rfc9260#3.3.3/zero-tag
   if (initAck.initiateTag === 0) {
     association.host.count("bad-init");
     association.close("protocol-violation", "INIT ACK with an initiate tag of 0");
     return;
   }
   const { stateCookie, unrecognized } = initAck.parameters;
-  if (!isAcceptable(initAck) || stateCookie === undefined) {
+  const fault = faultOf(initAck);
+  if (fault !== undefined || stateCookie === undefined) {
     association.host.count("bad-init");
-    // rfc9260#3.3.3/missing-cookie
-    const cause =
-      stateCookie === undefined ? missingMandatoryParameter([ParameterType.StateCookie]) : invalidMandatoryParameter();
+    //= rfc9260#3.3.3/missing-cookie
+    const cause = fault ?? missingMandatoryParameter([ParameterType.StateCookie]);
     association.sendPacket([encodeAbort(false, [cause])], initAck.initiateTag);
     association.close("protocol-violation", "INIT ACK that cannot be");
     return;
@@ -90,13 +95,20 @@ export function handleInitAck(association: Association, initAck: InitChunk, nowM
   association.timers.stop("t1-init");
   const transfer = newTransfer(association, initAck.initialTsn, initAck.aRwnd);
   const cookie = stateCookie.slice();
-  // rfc9260#5.1/cookie-echo
+  //= rfc9260#5.1/cookie-echo
   association.control.push(encodeCookieEcho(cookie));
   if (unrecognized.length > 0) {
-    // rfc9260#3.2.2/report-init-ack
+    //= rfc9260#3.2.2/report-init-ack
     association.control.push(encodeError([unrecognizedParameters(joinTlvs(unrecognized))]));
   }
   awaitCookieAck(association, cookie, transfer, 1, nowMs);
+}
+
+/** The cause for an INIT ACK that cannot be, a missing cookie apart. */
+function faultOf(initAck: InitChunk): Uint8Array | undefined {
+  if (!isAcceptable(initAck)) return invalidMandatoryParameter();
+  const { hostName } = initAck.parameters;
+  return hostName === undefined ? undefined : unresolvableAddress(hostName);
 }
 
 function awaitCookieAck(
@@ -125,7 +137,7 @@ export function onT1Cookie(association: Association, nowMs: number): void {
 /** COOKIE ACK: E) of §5.1. In any state but COOKIE-ECHOED it is thrown away (§5.2.5). */
 export function handleCookieAck(association: Association, nowMs: number): void {
   if (association.state.name !== "COOKIE-ECHOED") {
-    // rfc9260#5.2.5/duplicate-cookie-ack
+    //= rfc9260#5.2.5/duplicate-cookie-ack
     association.host.count("unexpected-chunk");
     return;
   }
@@ -137,7 +149,7 @@ export function handleCookieAck(association: Association, nowMs: number): void {
 /** The peer found our cookie too old: begins again with a new INIT (§5.2.6, first alternative). */
 export function handleStaleCookie(association: Association, nowMs: number): void {
   if (association.state.name !== "COOKIE-ECHOED") return;
-  // rfc9260#5.2.6/stale
+  //= rfc9260#5.2.6/stale
   const { transmissions } = association.state;
   association.timers.stop("t1-cookie");
   association.peerTag = 0;

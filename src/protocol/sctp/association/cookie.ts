@@ -92,7 +92,7 @@ export class CookieJar {
     at = writeU32(cookie, at, fields.localTieTag);
     at = writeU32(cookie, at, fields.peerTieTag);
     writeU32(cookie, at, fields.peerRwnd);
-    // rfc9260#5.1.3/signed
+    //= rfc9260#5.1.3/signed
     cookie.set(this.#sign(key, cookie.subarray(0, FIELDS_BYTES), binding), FIELDS_BYTES);
     return cookie;
   }
@@ -104,7 +104,7 @@ export class CookieJar {
     const number = readU32(cookie, 0);
     const key = [this.#current, this.#previous].find((key) => key?.number === number);
     if (key === undefined) return { kind: "forged" };
-    // rfc9260#5.1.5/authenticate
+    //= rfc9260#5.1.5/authenticate
     const signature = this.#sign(key, cookie.subarray(0, FIELDS_BYTES), binding);
     if (!equalInConstantTime(signature, cookie.subarray(FIELDS_BYTES))) return { kind: "forged" };
     return {

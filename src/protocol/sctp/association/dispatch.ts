@@ -28,7 +28,7 @@ const ALONE: ReadonlySet<number> = new Set([ChunkType.Init, ChunkType.InitAck, C
 
 /** Whether a chunk that must travel alone is in company. */
 export function isBadlyBundled(chunks: readonly RawChunk[]): boolean {
-  // rfc9260#6.10/alone
+  //= rfc9260#6.10/alone
   return chunks.length > 1 && chunks.some(({ type }) => ALONE.has(type));
 }
 
@@ -95,9 +95,9 @@ function handleChunk(association: Association, chunk: RawChunk, nowMs: number): 
 
 function handleUnknown(association: Association, { type, bytes }: RawChunk): boolean {
   association.host.count("unknown-chunk");
-  // rfc9260#3.2/report
+  //= rfc9260#3.2/report
   if ((type & REPORT_BIT) !== 0) association.control.push(encodeError([unrecognizedChunkType(bytes)]));
-  // rfc9260#3.2/stop
+  //= rfc9260#3.2/stop
   return (type & SKIP_BIT) !== 0;
 }
 
@@ -105,7 +105,7 @@ function handleUnknown(association: Association, { type, bytes }: RawChunk): boo
 export function handleAbort(association: Association, chunk: RawChunk): void {
   const result = decodeCauses(chunk);
   const cause = result.kind === "done" ? result.value.causes[0] : undefined;
-  // rfc9260#9.1/remove
+  //= rfc9260#9.1/remove
   association.close("peer-aborted", cause === undefined ? "no cause given" : causeName(cause.type));
 }
 

@@ -65,11 +65,11 @@ export function answerInit(
     // Whatever the fault: the answer goes back with the peer's tag, and changes nothing here.
     desk.reply(from, packet, judgement.initiateTag, encodeAbort(false, judgement.causes));
   } else if (association?.state.name === "SHUTDOWN-ACK-SENT") {
-    // rfc9260#9.2/init-in-shutdown-ack-sent
+    //= rfc9260#9.2/init-in-shutdown-ack-sent
     association.control.push(encodeShutdownAck());
     desk.wantsTransmission(association);
   } else {
-    // rfc9260#5.1.3/no-state
+    //= rfc9260#5.1.3/no-state
     const own = association === undefined ? strangerNumbers(desk) : numbersFor(desk, association);
     sendInitAck(desk, packet, judgement.init, from, own, nowMs);
   }
@@ -93,13 +93,13 @@ function judgeInit(
   from: Path,
   association: Association | undefined,
 ): Judgement {
-  // rfc9260#8.5.1/init-tag
+  //= rfc9260#8.5.1/init-tag
   if (packet.verificationTag !== 0) return { kind: "ignore", oddity: "wrong-tag" };
   const decoded = decodeInit(chunk);
   if (decoded.kind === "invalid") return { kind: "ignore", oddity: "malformed-chunk" };
   const init = decoded.value;
   const { initiateTag } = init;
-  // rfc9260#3.3.2/zero-tag
+  //= rfc9260#3.3.2/zero-tag
   if (initiateTag === 0) return { kind: "ignore", oddity: "bad-init" };
   const refuse = (oddity: Oddity, ...causes: Uint8Array[]): Judgement => ({
     kind: "refuse",
@@ -108,20 +108,20 @@ function judgeInit(
     causes,
   });
   if (!isAcceptable(init)) return refuse("bad-init", invalidMandatoryParameter());
-  // rfc9260#3.3.2.1.2/host-name
+  //= rfc9260#3.3.2.1.2/host-name
   const { hostName } = init.parameters;
   if (hostName !== undefined) return refuse("bad-init", unresolvableAddress(hostName));
   if (association !== undefined) {
     const oldPort = association.path.udpPort;
-    // rfc6951#5/new-port-init
+    // As draft-tuexen-tsvwg-sctp-udp-encaps-cons §4.4 has it: nobody takes over from another UDP port.
     if (oldPort !== from.udpPort) {
       return refuse("new-udp-port", restartWithNewEncapsulationPort(oldPort, from.udpPort));
     }
     return { kind: "accept", init };
   }
-  // rfc9260#8.4/init
+  //= rfc9260#8.4/init
   if (packet.destinationPort !== desk.acceptPort) return refuse("out-of-the-blue");
-  // rfc9260#5.1/no-resources
+  //= rfc9260#5.1/no-resources
   if (!desk.registry.hasRoomFor(from.address)) return refuse("refused-limit", outOfResource());
   return { kind: "accept", init };
 }
@@ -138,11 +138,11 @@ function freshNumbers(desk: Desk): Pick<OwnNumbers, "localTag" | "localInitialTs
 /** What to answer to an INIT where there is an association. Its state does not change. */
 function numbersFor(desk: Desk, association: Association): OwnNumbers {
   const { localTag, localInitialTsn, localTieTag, peerTieTag } = association;
-  // rfc9260#5.2.1/same-numbers
+  //= rfc9260#5.2.1/same-numbers
   if (association.state.name === "COOKIE-WAIT") return { localTag, localInitialTsn, localTieTag: 0, peerTieTag: 0 };
-  // rfc9260#5.2.1/tie-tags
+  //= rfc9260#5.2.1/tie-tags
   if (association.state.name === "COOKIE-ECHOED") return { localTag, localInitialTsn, localTieTag, peerTieTag };
-  // rfc9260#5.2.2/new-tag
+  //= rfc9260#5.2.2/new-tag
   return { ...freshNumbers(desk), localTieTag, peerTieTag };
 }
 
@@ -151,11 +151,11 @@ function sendInitAck(desk: Desk, packet: Packet, init: InitChunk, from: Path, ow
   const binding = { path: from, localPort: packet.destinationPort, remotePort: packet.sourcePort };
   const parameters = [
     stateCookieParameter(desk.cookies.seal(fields, binding, nowMs)),
-    // rfc9260#3.2.2/report-init
+    //= rfc9260#3.2.2/report-init
     ...init.parameters.unrecognized.map(unrecognizedParameter),
   ];
   const initAck = encodeInit(ChunkType.InitAck, initFields(desk, own.localTag, own.localInitialTsn), parameters);
-  // rfc9260#5.1/init-ack-tag
+  //= rfc9260#5.1/init-ack-tag
   desk.reply(from, packet, init.initiateTag, initAck);
 }
 
@@ -178,13 +178,13 @@ export function answerCookieEcho(
   }
   const cookie = opened.fields;
   if (packet.verificationTag !== cookie.localTag) {
-    // rfc9260#5.1.5/tag
+    //= rfc9260#5.1.5/tag
     desk.count("wrong-tag");
     return undefined;
   }
   const meaning = association === undefined ? "new" : meaningOf(cookie, association);
-  // rfc9260#5.1.5/stale
-  // rfc9260#5.2.4/stale-but-matching
+  //= rfc9260#5.1.5/stale
+  //= rfc9260#5.2.4/stale-but-matching
   if (opened.ageMs > desk.timing.cookieLifeMs && meaning !== "matching") {
     desk.count("stale-cookie");
     const stalenessMicros = (opened.ageMs - desk.timing.cookieLifeMs) * 1_000;
@@ -243,7 +243,7 @@ function establishFrom(desk: Desk, packet: Packet, cookie: CookieFields, from: P
 /** Enters ESTABLISHED with the numbers of the cookie. */
 function acknowledgeCookie(desk: Desk, association: Association, cookie: CookieFields, nowMs: number): void {
   establish(association, newTransfer(association, cookie.peerInitialTsn, cookie.peerRwnd), nowMs);
-  // rfc9260#5.1/cookie-ack
+  //= rfc9260#5.1/cookie-ack
   association.control.push(encodeCookieAck());
   desk.wantsTransmission(association);
 }
@@ -268,7 +268,7 @@ function acceptOver(
 ): Association | undefined {
   const { name } = association.state;
   if (name === "SHUTDOWN-ACK-SENT") {
-    // rfc9260#5.2.4/restart-while-shutting-down
+    //= rfc9260#5.2.4/restart-while-shutting-down
     association.control.push(encodeShutdownAck(), encodeError([cookieReceivedWhileShuttingDown()]));
     desk.wantsTransmission(association);
     return undefined;

@@ -10,7 +10,7 @@ const INFO_BYTES = 8;
 
 /** Arms the first heartbeat. */
 export function startHeartbeats(association: Association, nowMs: number): void {
-  // rfc9260#8.3/interval
+  //= rfc9260#8.3/interval
   const { timing } = association.host;
   const fraction = readU32(association.host.random(4), 0) / 0x1_0000_0000;
   const delayMs = timing.heartbeatIntervalMs + association.rto.currentMs * (0.5 + fraction);
@@ -42,7 +42,7 @@ export function sendHeartbeat(association: Association, nowMs: number): void {
 /** Nobody answered. */
 export function onHeartbeatAnswer(association: Association): void {
   association.heartbeat = undefined;
-  // rfc9260#8.3/unanswered
+  //= rfc9260#8.3/unanswered
   association.rto.backOff();
   association.countError();
 }
@@ -65,7 +65,7 @@ export function handleHeartbeatAck(association: Association, { info }: Heartbeat
   }
   association.heartbeat = undefined;
   association.timers.stop("heartbeat-answer");
-  // rfc9260#8.3/answered
+  //= rfc9260#8.3/answered
   association.rto.measured(nowMs - asked.sentAtMs);
   association.clearErrors();
 }

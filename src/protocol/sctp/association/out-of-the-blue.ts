@@ -25,11 +25,11 @@ function isStaleCookieError(chunk: RawChunk): boolean {
 function isFinal(chunk: RawChunk): boolean {
   const { type } = chunk;
   return (
-    // rfc9260#8.4/abort-silent
+    //= rfc9260#8.4/abort-silent
     type === ChunkType.Abort ||
-    // rfc9260#8.4/complete-silent
+    //= rfc9260#8.4/complete-silent
     type === ChunkType.ShutdownComplete ||
-    // rfc9260#8.4/cookie-ack-silent
+    //= rfc9260#8.4/cookie-ack-silent
     type === ChunkType.CookieAck ||
     isStaleCookieError(chunk)
   );
@@ -40,9 +40,9 @@ export function answerOutOfTheBlue(answerer: Answerer, packet: Packet, from: Pat
   answerer.count("out-of-the-blue");
   const { chunks, verificationTag } = packet;
   if (chunks.some(isFinal)) return;
-  // rfc9260#8.4/shutdown-ack
+  //= rfc9260#8.4/shutdown-ack
   const isShutdownAck = chunks[0]?.type === ChunkType.ShutdownAck;
-  // rfc9260#8.4/otherwise-abort
+  //= rfc9260#8.4/otherwise-abort
   const chunk = isShutdownAck ? encodeShutdownComplete(true) : encodeAbort(true, []);
   answerer.reply(from, packet, verificationTag, chunk);
 }
@@ -54,18 +54,18 @@ export function hasRightTag(answerer: Answerer, association: Association, packet
   const first = chunks[0];
   const isReflected = first !== undefined && (first.flags & T_BIT) !== 0;
   const carriesTBit = first?.type === ChunkType.Abort || first?.type === ChunkType.ShutdownComplete;
-  // rfc9260#8.5.1/abort-tag
-  // rfc9260#8.5.1/shutdown-complete-tag
+  //= rfc9260#8.5.1/abort-tag
+  //= rfc9260#8.5.1/shutdown-complete-tag
   const expected = carriesTBit && isReflected ? peerTag : localTag;
   const isConnecting = state.name === "COOKIE-WAIT" || state.name === "COOKIE-ECHOED";
   if (first?.type === ChunkType.ShutdownAck && isConnecting) {
-    // rfc9260#8.5.1/shutdown-ack-connecting
+    //= rfc9260#8.5.1/shutdown-ack-connecting
     answerOutOfTheBlue(answerer, packet, from);
     return false;
   }
   // 0 stands for a peer's tag that we do not know yet.
   if (expected !== 0 && verificationTag === expected) return true;
-  // rfc9260#8.5/wrong-tag
+  //= rfc9260#8.5/wrong-tag
   answerer.count("wrong-tag");
   return false;
 }

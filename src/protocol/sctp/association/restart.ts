@@ -43,16 +43,16 @@ export type CookieMeaning =
 export function meaningOf(cookie: CookieFields, tags: Tags): CookieMeaning {
   const isLocal = cookie.localTag === tags.localTag;
   const isPeers = cookie.peerTag === tags.peerTag;
-  // rfc9260#5.2.4/matching
+  //= rfc9260#5.2.4/matching
   if (isLocal && isPeers) return "matching";
-  // rfc9260#5.2.4/simultaneous
+  //= rfc9260#5.2.4/simultaneous
   if (isLocal) return "simultaneous";
   const hasTies = cookie.localTieTag !== 0 || cookie.peerTieTag !== 0;
-  // rfc9260#5.2.4/late
+  //= rfc9260#5.2.4/late
   if (isPeers) return hasTies ? "unmatched" : "late";
   const tiesMatch = cookie.localTieTag === tags.localTieTag && cookie.peerTieTag === tags.peerTieTag;
-  // rfc9260#5.2.4/restart
+  //= rfc9260#5.2.4/restart
   if (hasTies && tiesMatch) return "restart";
-  // rfc9260#5.2.4/unmatched
+  //= rfc9260#5.2.4/unmatched
   return "unmatched";
 }

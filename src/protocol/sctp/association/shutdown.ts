@@ -11,7 +11,7 @@ import { afterAcknowledgement } from "./transfer.ts";
 /** Whoever uses us wants to end. Harmless when the end has begun. */
 export function requestShutdown(association: Association, nowMs: number): void {
   const { state } = association;
-  // rfc9260#9.2/request-ignored
+  //= rfc9260#9.2/request-ignored
   if (state.name !== "ESTABLISHED") return;
   association.state = { name: "SHUTDOWN-PENDING", transfer: state.transfer };
   guard(association, nowMs);
@@ -19,7 +19,7 @@ export function requestShutdown(association: Association, nowMs: number): void {
 
 /** Bounds the whole of the shutdown, the draining too: a peer that never opens its window cannot hold us. */
 function guard(association: Association, nowMs: number): void {
-  // rfc9260#9.2/guard
+  //= rfc9260#9.2/guard
   association.timers.start("t5-guard", nowMs + association.host.timing.shutdownGuardMs);
 }
 
@@ -27,7 +27,7 @@ function guard(association: Association, nowMs: number): void {
 export function progressShutdown(association: Association, nowMs: number): void {
   const { state } = association;
   if (state.name !== "SHUTDOWN-PENDING" && state.name !== "SHUTDOWN-RECEIVED") return;
-  // rfc9260#9.2/drain-first
+  //= rfc9260#9.2/drain-first
   if (!state.transfer.sender.isDrained) return;
   stopHeartbeats(association);
   association.timers.stop("t3-rtx");
@@ -52,7 +52,7 @@ export function startT2(association: Association, nowMs: number): void {
 
 /** T2-shutdown expired: says it again. */
 export function onT2(association: Association, nowMs: number): void {
-  // rfc9260#9.2/t2
+  //= rfc9260#9.2/t2
   if (!association.countError()) return;
   association.rto.backOff();
   if (association.state.name === "SHUTDOWN-SENT") association.shutdownDue = true;
@@ -72,17 +72,17 @@ export function handleShutdown(association: Association, { cumulativeTsnAck }: S
     case "ESTABLISHED":
     case "SHUTDOWN-PENDING":
     case "SHUTDOWN-RECEIVED":
-      // rfc9260#9.2/shutdown-acks
+      //= rfc9260#9.2/shutdown-acks
       afterAcknowledgement(association, state.transfer.sender.acknowledgeCumulative(cumulativeTsnAck, nowMs), nowMs);
       if (association.state.name === "CLOSED" || state.name === "SHUTDOWN-RECEIVED") return;
-      // rfc9260#9.2/shutdown-received
+      //= rfc9260#9.2/shutdown-received
       association.state = { name: "SHUTDOWN-RECEIVED", transfer: state.transfer };
       guard(association, nowMs);
       association.deliver();
       association.host.emit({ kind: "peer-shutdown", association: association.id });
       return;
     case "SHUTDOWN-SENT":
-      // rfc9260#9.2/collision
+      //= rfc9260#9.2/collision
       enterShutdownAckSent(association, state);
       startT2(association, nowMs);
       return;
@@ -90,7 +90,7 @@ export function handleShutdown(association: Association, { cumulativeTsnAck }: S
       association.control.push(encodeShutdownAck());
       return;
     default:
-      // rfc9260#9.2/shutdown-while-connecting
+      //= rfc9260#9.2/shutdown-while-connecting
       association.host.count("unexpected-chunk");
   }
 }
@@ -102,14 +102,14 @@ export function handleShutdownAck(association: Association): void {
     association.host.count("unexpected-chunk");
     return;
   }
-  // rfc9260#9.2/complete
+  //= rfc9260#9.2/complete
   association.sendPacket([encodeShutdownComplete(false)]);
   association.close("shutdown", "closed by both sides");
 }
 
 /** SHUTDOWN COMPLETE with a tag that §8.5.1 allows. */
 export function handleShutdownComplete(association: Association): void {
-  // rfc9260#8.5.1/shutdown-complete-state
+  //= rfc9260#8.5.1/shutdown-complete-state
   if (association.state.name !== "SHUTDOWN-ACK-SENT") {
     association.host.count("unexpected-chunk");
     return;

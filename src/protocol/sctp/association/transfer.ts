@@ -15,13 +15,13 @@ const PACKETS_PER_SACK = 2;
 /** DATA. Whether it is acknowledged at once is settled by {@link afterDataPacket}, once for the packet. */
 export function handleData(association: Association, data: DataChunk): void {
   const { host, state } = association;
-  // rfc9260#6/data-states
+  //= rfc9260#6/data-states
   if (state.name !== "ESTABLISHED" && state.name !== "SHUTDOWN-PENDING" && state.name !== "SHUTDOWN-SENT") {
     host.count("unexpected-chunk");
     return;
   }
   if (data.userData.length === 0) {
-    // rfc9260#6.2/no-user-data
+    //= rfc9260#6.2/no-user-data
     association.abort("protocol-violation", noUserData(data.tsn));
     return;
   }
@@ -39,8 +39,8 @@ export function handleData(association: Association, data: DataChunk): void {
   if (received === "bad-stream") association.control.push(encodeError([invalidStreamIdentifier(data.streamId)]));
   if (received === "duplicate") host.count("duplicate-data");
   else if (received !== "kept") host.count(received);
-  // rfc9260#6.2/immediate
-  // rfc9260#6.2/duplicate-at-once
+  //= rfc9260#6.2/immediate
+  //= rfc9260#6.2/duplicate-at-once
   const atOnce =
     received === "duplicate" ||
     received === "no-room" ||
@@ -55,15 +55,15 @@ export function handleData(association: Association, data: DataChunk): void {
 export function afterDataPacket(association: Association, nowMs: number): void {
   if (association.sackDebt === "none") return;
   if (association.state.name === "SHUTDOWN-SENT") {
-    // rfc9260#9.2/data-in-shutdown-sent
+    //= rfc9260#9.2/data-in-shutdown-sent
     association.sackDebt = "now";
     association.shutdownDue = true;
     association.timers.start("t2-shutdown", nowMs + association.rto.currentMs);
   }
   association.packetsUnacknowledged++;
-  // rfc9260#6.2/every-second-packet
+  //= rfc9260#6.2/every-second-packet
   if (association.packetsUnacknowledged >= PACKETS_PER_SACK) association.sackDebt = "now";
-  // rfc9260#6.2/delay
+  //= rfc9260#6.2/delay
   else if (!association.timers.isRunning("sack")) {
     association.timers.start("sack", nowMs + association.host.timing.sackDelayMs);
   }
@@ -84,7 +84,7 @@ export function handleSack(association: Association, sack: SackChunk, nowMs: num
   const { sender } = state.transfer;
   const wasProbing = sender.isProbing;
   const outcome = sender.acknowledge(sack, nowMs);
-  // rfc9260#6.1/probe-no-error
+  //= rfc9260#6.1/probe-no-error
   if (wasProbing && outcome.kind === "taken") association.clearErrors();
   afterAcknowledgement(association, outcome, nowMs);
 }
@@ -100,9 +100,9 @@ export function afterAcknowledgement(association: Association, outcome: AckOutco
   const { cumulativeAdvance, ackedBytes } = outcome.acknowledged;
   if (ackedBytes > 0) association.clearErrors();
   const { timers, rto, host } = association;
-  // rfc9260#6.3.2/stop
+  //= rfc9260#6.3.2/stop
   if (!transfer.sender.hasOutstanding) timers.stop("t3-rtx");
-  // rfc9260#6.3.2/restart
+  //= rfc9260#6.3.2/restart
   else if (cumulativeAdvance > 0 || !timers.isRunning("t3-rtx")) timers.start("t3-rtx", nowMs + rto.currentMs);
   if (association.owesWritable && transfer.sender.bufferedBytes <= host.limits.sendBufferBytes / 2) {
     association.owesWritable = false;
@@ -113,7 +113,7 @@ export function afterAcknowledgement(association: Association, outcome: AckOutco
 
 /** T3-rtx expired: all that was on its way is lost, and goes again (§6.3.3). */
 export function onT3(association: Association, nowMs: number): void {
-  // rfc9260#6.3.3/t3
+  //= rfc9260#6.3.3/t3
   const transfer = transferOf(association.state);
   if (transfer === undefined || !association.countError()) return;
   transfer.sender.timedOut();

@@ -47,7 +47,7 @@ function sendControl(association: Association): void {
 }
 
 function addControl(association: Association, bundle: Bundle): void {
-  // rfc9260#6.10/control-first
+  //= rfc9260#6.10/control-first
   const { control } = association;
   let count = 0;
   for (const chunk of control) {
@@ -96,7 +96,7 @@ function takeData(
     const outgoing = sender.take(room, allowance, isLast, nowMs);
     if (outgoing === undefined) break;
     if (outgoing.retransmitted) host.countRetransmitted();
-    // rfc9260#6.3.2/start
+    //= rfc9260#6.3.2/start
     const starts = !timers.isRunning("t3-rtx") || (outgoing.retransmitted && outgoing.lowest);
     if (starts) timers.start("t3-rtx", nowMs + rto.currentMs);
     data.push(outgoing.chunk);

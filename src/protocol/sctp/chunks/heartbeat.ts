@@ -42,6 +42,6 @@ export function encodeHeartbeat(info: Uint8Array): Uint8Array {
 
 /** The answer to `heartbeat`, in fresh bytes. */
 export function encodeHeartbeatAck(heartbeat: HeartbeatChunk): Uint8Array {
-  // rfc9260#8.3/echo
+  //= rfc9260#8.3/echo
   return encodeChunk(ChunkType.HeartbeatAck, 0, heartbeat.value);
 }

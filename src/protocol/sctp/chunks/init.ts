@@ -64,8 +64,8 @@ export function decodeInit({ value }: RawChunk): ChunkDecoded<InitChunk> {
 
 /** Whether the numbers of an INIT or INIT ACK can be; the initiate tag is judged apart. */
 export function isAcceptable(init: InitFields): boolean {
-  // rfc9260#3.3.2/zero-streams
-  // rfc9260#3.3.2/small-window
+  //= rfc9260#3.3.2/zero-streams
+  //= rfc9260#3.3.2/small-window
   return init.outboundStreams > 0 && init.inboundStreams > 0 && init.aRwnd >= A_RWND_MIN;
 }
 

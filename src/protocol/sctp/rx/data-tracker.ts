@@ -94,8 +94,8 @@ export class DataTracker {
 
   /** The first `countMax` ranges beyond the gaps, for a SACK. */
   gapAckBlocks(countMax: number): GapAckBlock[] {
-    // rfc9260#6.7/gaps
-    // rfc9260#3.3.4/blocks-isolated
+    //= rfc9260#6.7/gaps
+    //= rfc9260#3.3.4/blocks-isolated
     return this.#ranges.slice(0, countMax).map(({ first, last }) => ({
       start: tsnDistance(this.#cumulative, first),
       end: tsnDistance(this.#cumulative, last),
@@ -104,7 +104,7 @@ export class DataTracker {
 
   /** The duplicates since the last call, for a SACK. */
   takeDuplicates(): Tsn[] {
-    // rfc9260#6.2/report-duplicates
+    //= rfc9260#6.2/report-duplicates
     const duplicates = this.#duplicates;
     this.#duplicates = [];
     return duplicates;

@@ -85,6 +85,7 @@ export class Reassembly {
       size: 0,
     };
     const partial = this.#partial;
+    //= rfc9260#6.9/reassemble
     if (partial.unordered !== unordered || (!unordered && partial.streamSeq !== fragment.streamSeq)) return "violation";
     if (partial.size + fragment.userData.length > this.#messageBytesMax) return "too-long";
     append(partial, fragment.userData);
@@ -100,12 +101,12 @@ export class Reassembly {
     deliver: (message: Message) => void,
   ): Assembled {
     const message = { ppid, bytes };
-    // rfc9260#6.6/unordered
+    //= rfc9260#6.6/unordered
     if (unordered) {
       deliver(message);
       return "taken";
     }
-    // rfc9260#6.6/ordered
+    //= rfc9260#6.6/ordered
     if (streamSeq !== this.#nextSeq) {
       if (ssnBefore(streamSeq, this.#nextSeq) || this.#waiting.has(streamSeq)) return "violation";
       this.#waiting.set(streamSeq, message);

@@ -82,7 +82,7 @@ export class Receiver {
     }
     if (standing === "out-of-reach" || !this.#makeRoom(chunk)) return "no-room";
     this.#tracker.add(tsn);
-    // rfc9260#6.5/invalid-stream
+    //= rfc9260#6.5/invalid-stream
     const wanted = chunk.streamId < STREAMS;
     if (standing === "ahead") this.#keepEarly(chunk, wanted);
     else {
@@ -116,8 +116,8 @@ export class Receiver {
    * acknowledged for good.
    */
   #makeRoom({ tsn, userData }: DataChunk): boolean {
-    // rfc9260#6.2/zero-window-drop
-    // rfc9260#6.2/no-room-drop
+    //= rfc9260#6.2/zero-window-drop
+    //= rfc9260#6.2/no-room-drop
     if (!tsnBefore(tsn, this.#tracker.highestTsn)) return this.aRwnd > 0 && userData.length <= this.#free;
     while (this.#free < userData.length && tsnBefore(tsn, this.#tracker.highestTsn)) this.#dropHighest();
     return userData.length <= this.#free;
@@ -154,7 +154,7 @@ export class Receiver {
 
   /** What to acknowledge now, with at most `entriesMax` gap ack blocks and duplicates together. */
   sack(entriesMax: number): SackChunk {
-    // rfc9260#6.2/ack-only-kept
+    //= rfc9260#6.2/ack-only-kept
     const duplicateTsns = this.#tracker.takeDuplicates().slice(0, entriesMax);
     return {
       cumulativeTsnAck: this.cumulativeTsn,

@@ -14,7 +14,7 @@ const SSTHRESH_MIN: number = 4 * PMDCS;
 
 /** The congestion window of the one path of an association. */
 export class Congestion {
-  // rfc9260#7.2.1/initial-cwnd
+  //= rfc9260#7.2.1/initial-cwnd
   #cwnd: number = INITIAL_CWND;
   #ssthresh: number;
   #partialBytesAcked = 0;
@@ -37,7 +37,7 @@ export class Congestion {
 
   /** What may be in flight after this transmission at most, given what is: §6.1 D, the burst limit. */
   allowance(flightBytes: number): number {
-    // rfc9260#6.1/max-burst
+    //= rfc9260#6.1/max-burst
     return Math.min(this.#cwnd, flightBytes + MAX_BURST * PMDCS);
   }
 
@@ -51,11 +51,11 @@ export class Congestion {
       this.#recoveryUntil = undefined;
     } else if (this.#recoveryUntil === undefined) {
       const fullyUsed = flightBytesBefore >= this.#cwnd;
-      // rfc9260#7.2.1/slow-start
+      //= rfc9260#7.2.1/slow-start
       if (this.#cwnd <= this.#ssthresh) {
         if (fullyUsed) this.#cwnd += Math.min(ackedBytes, PMDCS);
       } else {
-        // rfc9260#7.2.2/avoidance
+        //= rfc9260#7.2.2/avoidance
         this.#partialBytesAcked += ackedBytes;
         if (this.#partialBytesAcked >= this.#cwnd && fullyUsed) {
           this.#partialBytesAcked -= this.#cwnd;
@@ -68,10 +68,10 @@ export class Congestion {
 
   /** Three SACKs missed a TSN: halves the window, once until `highestOutstanding` is acknowledged (§7.2.3, §7.2.4). */
   lossByGaps(highestOutstanding: Tsn): void {
-    // rfc9260#7.2.4/once
+    //= rfc9260#7.2.4/once
     if (this.#recoveryUntil !== undefined) return;
     this.#recoveryUntil = highestOutstanding;
-    // rfc9260#7.2.3/halve
+    //= rfc9260#7.2.3/halve
     this.#ssthresh = Math.max(this.#cwnd / 2, SSTHRESH_MIN);
     this.#cwnd = this.#ssthresh;
     this.#partialBytesAcked = 0;
@@ -79,7 +79,7 @@ export class Congestion {
 
   /** T3-rtx expired: one packet at a time from here (§7.2.3). */
   lossByTimeout(): void {
-    // rfc9260#7.2.3/timeout
+    //= rfc9260#7.2.3/timeout
     this.#ssthresh = Math.max(this.#cwnd / 2, SSTHRESH_MIN);
     this.#cwnd = PMDCS;
     this.#partialBytesAcked = 0;
@@ -88,7 +88,7 @@ export class Congestion {
 
   /** Nothing was sent for `rtoCount` timeouts: the window shrinks (§7.2.1). */
   idled(rtoCount: number): void {
-    // rfc9260#7.2.1/idle
+    //= rfc9260#7.2.1/idle
     for (let count = 0; count < rtoCount && this.#cwnd > SSTHRESH_MIN; count++) {
       this.#cwnd = Math.max(this.#cwnd / 2, SSTHRESH_MIN);
     }

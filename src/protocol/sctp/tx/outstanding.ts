@@ -93,7 +93,7 @@ export class Outstanding {
 
   /** Gives the fragment the next TSN; it is on its way from now. Returns the chunk to send. */
   add(fragment: OutgoingFragment, ppid: number, immediate: boolean, nowMs: number): Uint8Array {
-    // rfc9260#6.1/next-tsn
+    //= rfc9260#6.1/next-tsn
     const tsn = tsnAdd(this.#cumulative, this.#sent.length + 1);
     const data: DataChunk = {
       tsn,
@@ -115,7 +115,7 @@ export class Outstanding {
     };
     this.#sent.push(sent);
     this.#fly(sent, 1);
-    // rfc9260#6.3.1/one-measurement
+    //= rfc9260#6.3.1/one-measurement
     this.#timed ??= { tsn, atMs: nowMs };
     return chunk;
   }
@@ -161,7 +161,7 @@ export class Outstanding {
 
   #lose(sent: Sent): void {
     this.#setFate(sent, "lost");
-    // rfc9260#6.3.1/karn
+    //= rfc9260#6.3.1/karn
     if (this.#timed?.tsn === sent.tsn) this.#timed = undefined;
   }
 
@@ -172,7 +172,7 @@ export class Outstanding {
     nowMs: number,
   ): AckOutcome {
     const cumulativeAdvance = tsnDistance(this.#cumulative, sack.cumulativeTsnAck);
-    // rfc9260#6.2.1/old-sack
+    //= rfc9260#6.2.1/old-sack
     if (cumulativeAdvance < 0) return { kind: "old" };
     const furthest = sack.gapAckBlocks.reduce((furthest, { end }) => Math.max(furthest, end), 0);
     if (cumulativeAdvance + furthest > this.#sent.length) return { kind: "beyond" };
@@ -202,7 +202,7 @@ export class Outstanding {
     const reported = this.#reportedBy(sack);
     for (const [index, sent] of this.#sent.entries()) {
       if (reported[index] === 1 && sent.fate !== "acked") acked(sent);
-      // rfc9260#6.2.1/reneged
+      //= rfc9260#6.2.1/reneged
       else if (reported[index] !== 1 && sent.fate === "acked") this.#setFate(sent, "in-flight");
     }
     // In fast recovery, an advance counts as a miss for all that the SACK reports missing (§7.2.4).
@@ -227,7 +227,7 @@ export class Outstanding {
     for (const sent of this.#sent.slice(0, Math.max(0, below - 1))) {
       if (sent.fate !== "in-flight") continue;
       sent.misses++;
-      // rfc9260#7.2.4/three-misses
+      //= rfc9260#7.2.4/three-misses
       if (sent.misses < MISSES_UNTIL_LOST || sent.fastRetransmitted) continue;
       sent.fastRetransmitted = true;
       this.#lose(sent);

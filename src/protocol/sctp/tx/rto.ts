@@ -17,7 +17,7 @@ export class RetransmissionTimeout {
   constructor({ rtoInitialMs, rtoMinMs, rtoMaxMs }: Pick<SctpTiming, "rtoInitialMs" | "rtoMinMs" | "rtoMaxMs">) {
     this.#minMs = rtoMinMs;
     this.#maxMs = rtoMaxMs;
-    // rfc9260#6.3.1/initial
+    //= rfc9260#6.3.1/initial
     this.#currentMs = rtoInitialMs;
   }
 
@@ -29,11 +29,11 @@ export class RetransmissionTimeout {
   /** Takes the round trip of something that was sent once only (Karn). Ends any backing off. */
   measured(roundTripMs: number): void {
     if (this.#smoothedMs === undefined) {
-      // rfc9260#6.3.1/first-measurement
+      //= rfc9260#6.3.1/first-measurement
       this.#smoothedMs = roundTripMs;
       this.#variationMs = roundTripMs / 2;
     } else {
-      // rfc9260#6.3.1/next-measurement
+      //= rfc9260#6.3.1/next-measurement
       this.#variationMs = (1 - BETA) * this.#variationMs + BETA * Math.abs(this.#smoothedMs - roundTripMs);
       this.#smoothedMs = (1 - ALPHA) * this.#smoothedMs + ALPHA * roundTripMs;
     }
@@ -42,12 +42,12 @@ export class RetransmissionTimeout {
 
   /** Doubles the timeout, because an answer did not come in time (§6.3.3, E2). */
   backOff(): void {
-    // rfc9260#6.3.3/back-off
+    //= rfc9260#6.3.3/back-off
     this.#currentMs = this.#clamp(2 * this.#currentMs);
   }
 
   #clamp(ms: number): number {
-    // rfc9260#6.3.1/bounds
+    //= rfc9260#6.3.1/bounds
     return Math.min(Math.max(ms, this.#minMs), this.#maxMs);
   }
 }

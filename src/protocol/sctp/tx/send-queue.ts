@@ -38,18 +38,18 @@ export class SendQueue {
   take(): OutgoingFragment | undefined {
     const message = this.#messages[0];
     if (message === undefined) return undefined;
-    // rfc9260#6.9/fragment
+    //= rfc9260#6.9/fragment
     const userData = message.subarray(this.#offset, this.#offset + USER_DATA_BYTES_MAX);
     const begins = this.#offset === 0;
     this.#offset += userData.length;
     const ends = this.#offset === message.length;
-    // rfc9260#6.9/flags
+    //= rfc9260#6.9/flags
     const flags = (begins ? DataFlag.Beginning : 0) | (ends ? DataFlag.End : 0);
     const streamSeq = this.#nextSeq;
     if (ends) {
       this.#messages.shift();
       this.#offset = 0;
-      // rfc9260#6.5/ssn
+      //= rfc9260#6.5/ssn
       this.#nextSeq = ssnNext(this.#nextSeq);
     }
     return { streamSeq, flags, userData };

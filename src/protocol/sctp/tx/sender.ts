@@ -72,6 +72,7 @@ export class Sender {
     return message.length + MESSAGE_OVERHEAD_BYTES;
   }
 
+  //= rfc9260#3.3.1/user-data
   /** Takes a copy of a message of at least one byte, to be sent in its turn. */
   queue(message: Uint8Array): void {
     this.#queue.add(message);
@@ -99,7 +100,7 @@ export class Sender {
   }
 
   #takeLost(room: number, allowance: number): Outgoing | undefined {
-    // rfc9260#6.1/lost-first
+    //= rfc9260#6.1/lost-first
     const size = this.#outstanding.nextLostBytes;
     if (size === 0 || size > room) return undefined;
     if (this.#outstanding.flightBytes >= allowance && !this.#fastRetransmit) return undefined;
@@ -110,16 +111,17 @@ export class Sender {
   #takeNew(room: number, allowance: number, last: boolean, nowMs: number): Outgoing | undefined {
     const userBytes = this.#queue.nextBytes;
     if (userBytes === 0 || this.#outstanding.hasLost) return undefined;
-    // rfc9260#6.1/cwnd
+    //= rfc9260#6.1/cwnd
     if (this.#outstanding.flightBytes >= allowance || padded(DATA_HEADER_BYTES + userBytes) > room) return undefined;
+    //= rfc9260#6.2.1/window
     const beyondWindow = userBytes > this.#peerRwnd - this.#outstanding.flightUserBytes;
-    // rfc9260#6.1/rwnd
-    // rfc9260#6.1/zero-window-probe
+    //= rfc9260#6.1/rwnd
+    //= rfc9260#6.1/zero-window-probe
     if (beyondWindow && !this.#outstanding.isEmpty) return undefined;
     const fragment = this.#queue.take();
     if (fragment === undefined) return undefined;
     this.#probing = beyondWindow;
-    // rfc9260#9.2/i-bit
+    //= rfc9260#9.2/i-bit
     const immediate = last && this.#queue.isEmpty;
     const lowest = this.#outstanding.isEmpty;
     return { chunk: this.#outstanding.add(fragment, 0, immediate, nowMs), retransmitted: false, lowest };

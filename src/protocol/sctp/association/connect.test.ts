@@ -1,0 +1,160 @@
+import { describe, expect, test } from "bun:test";
+import {
+  chunksOf,
+  only,
+  onlyChunk,
+  PORT,
+  RawPeer,
+  type Reply,
+  readInit,
+} from "../../../../test/support/sctp-raw-peer.ts";
+import { staleCookie } from "../causes.ts";
+import { decodeCauses, encodeAbort, encodeError } from "../chunks/abort.ts";
+import { encodeCookieAck } from "../chunks/bare.ts";
+import { encodeInit } from "../chunks/init.ts";
+import { CauseCode, ChunkType } from "../constants.ts";
+import { stateCookieParameter } from "../parameters.ts";
+import { encodeTlv } from "../tlv.ts";
+
+function causesOf(replies: readonly Reply[], type: number): number[] {
+  const decoded = decodeCauses(onlyChunk(replies, type));
+  return decoded.kind === "done" ? decoded.value.causes.map((cause) => cause.type) : [];
+}
+
+describe("connect", () => {
+  test("INIT, COOKIE ECHO, and it is up: INIT has the tag 0 and one stream each way [rfc9260#8.5.1/init-tag-zero] [rfc9260#5.1/cookie-echo] [rfc9260#5.1.1/streams]", () => {
+    const peer = new RawPeer();
+    peer.localPort = PORT;
+    expect(peer.endpoint.connect(peer.path, PORT, PORT, peer.nowMs).kind).toBe("connecting");
+    const packet = only(peer.drain());
+    expect(packet.verificationTag).toBe(0);
+    const init = readInit(packet);
+    expect(init.initiateTag).not.toBe(0);
+    expect([init.outboundStreams, init.inboundStreams]).toEqual([1, 1]);
+    peer.endpointTag = init.initiateTag;
+
+    const echo = only(peer.send(peer.initAck(Uint8Array.of(9, 8, 7))));
+    expect(echo.types).toEqual([ChunkType.CookieEcho]);
+    expect(echo.verificationTag).toBe(peer.init.initiateTag);
+    expect(echo.chunks[0]?.value).toEqual(Uint8Array.of(9, 8, 7));
+    expect(peer.send(encodeCookieAck())).toEqual([]);
+    expect(peer.story).toEqual(["connected"]);
+  });
+
+  test("T1-init doubles up to RTO.Max, and gives up after eight INITs more [rfc9260#5.1/t1-back-off] [rfc9260#5.1/max-init]", () => {
+    const peer = new RawPeer();
+    peer.beConnected();
+    const waits: number[] = [];
+    while (peer.story.length === 0) {
+      const before = peer.nowMs;
+      const at = peer.endpoint.pollTimeout();
+      const replies = peer.wait(at - before);
+      waits.push((at - before) / 1_000);
+      if (replies.length > 0) expect(only(replies).types).toEqual([ChunkType.Init]);
+    }
+    expect(waits).toEqual([1, 2, 4, 8, 16, 32, 60, 60, 60]);
+    expect(peer.story).toEqual(["closed: unreachable"]);
+  });
+
+  test("T1-cookie likewise", () => {
+    const peer = new RawPeer();
+    peer.beConnected();
+    peer.send(peer.initAck());
+    expect(peer.wait(1_000).map(({ types }) => types)).toEqual([[ChunkType.CookieEcho]]);
+    expect(peer.wait(600_000).length).toBe(7);
+    expect(peer.story).toEqual(["closed: unreachable"]);
+  });
+
+  test("an INIT ACK out of place changes nothing [rfc9260#5.2.3/unexpected-init-ack]", () => {
+    const peer = new RawPeer();
+    peer.establishAsServer();
+    expect(peer.send(peer.initAck(Uint8Array.of(5), { initiateTag: 77 }))).toEqual([]);
+    expect(peer.story).toEqual(["connected"]);
+    expect(peer.endpoint.counters().oddities["unexpected-chunk"]).toBe(1);
+  });
+
+  test("a COOKIE ACK out of place changes nothing [rfc9260#5.2.5/duplicate-cookie-ack]", () => {
+    const peer = new RawPeer();
+    peer.establishAsServer();
+    expect(peer.send(encodeCookieAck())).toEqual([]);
+    expect(peer.story).toEqual(["connected"]);
+  });
+
+  test("an INIT ACK with the tag 0 ends the attempt [rfc9260#3.3.3/zero-tag]", () => {
+    const peer = new RawPeer();
+    peer.beConnected();
+    expect(peer.send(peer.initAck(Uint8Array.of(5), { initiateTag: 0 }))).toEqual([]);
+    expect(peer.story).toEqual(["closed: protocol-violation"]);
+  });
+
+  test("an INIT ACK without a cookie is answered with ABORT, Missing Mandatory Parameter [rfc9260#3.3.3/missing-cookie]", () => {
+    const peer = new RawPeer();
+    peer.beConnected();
+    const replies = peer.send(encodeInit(ChunkType.InitAck, peer.init, []));
+    expect(only(replies).verificationTag).toBe(peer.init.initiateTag);
+    expect(causesOf(replies, ChunkType.Abort)).toEqual([CauseCode.MissingMandatoryParameter]);
+    expect(peer.story).toEqual(["closed: protocol-violation"]);
+  });
+
+  test("unknown parameters of an INIT ACK are reported with the COOKIE ECHO, which comes first [rfc9260#3.2.2/report-init-ack]", () => {
+    const peer = new RawPeer();
+    peer.beConnected();
+    const unknown = encodeTlv(0xc0de, Uint8Array.of(1, 2, 3, 4));
+    const replies = peer.send(
+      encodeInit(ChunkType.InitAck, peer.init, [unknown, stateCookieParameter(Uint8Array.of(1))]),
+    );
+    expect(only(replies).types).toEqual([ChunkType.CookieEcho, ChunkType.Error]);
+    expect(causesOf(replies, ChunkType.Error)).toEqual([CauseCode.UnrecognizedParameters]);
+  });
+
+  test("a cookie that the peer finds stale: a new INIT [rfc9260#5.2.6/stale]", () => {
+    const peer = new RawPeer();
+    peer.beConnected();
+    peer.send(peer.initAck());
+    const replies = peer.send(encodeError([staleCookie(1_000)]));
+    expect(only(replies).types).toEqual([ChunkType.Init]);
+    peer.send(peer.initAck());
+    peer.send(encodeCookieAck());
+    expect(peer.story).toEqual(["connected"]);
+  });
+
+  test("a closed port answers ABORT with our tag: refused", () => {
+    const peer = new RawPeer();
+    peer.beConnected();
+    expect(peer.send(encodeAbort(false, []))).toEqual([]);
+    expect(peer.story).toEqual(["closed: peer-aborted"]);
+  });
+
+  test("no reflected ABORT is believed while the peer's tag is not known", () => {
+    const peer = new RawPeer();
+    peer.beConnected();
+    peer.sendTagged(0, encodeAbort(true, []));
+    expect(peer.story).toEqual([]);
+  });
+
+  test("the round trip of the cookie sets the RTO: the first loss costs a second, not more", () => {
+    const peer = new RawPeer();
+    const association = peer.beConnected();
+    // Two INITs were lost.
+    peer.wait(3_000);
+    peer.send(peer.initAck());
+    peer.nowMs += 20;
+    peer.send(encodeCookieAck());
+    peer.endpoint.send(association, Uint8Array.of(1), peer.nowMs);
+    expect(chunksOf(peer.drain(), ChunkType.Data).length).toBe(1);
+    expect(chunksOf(peer.wait(1_000), ChunkType.Data).length).toBe(1);
+  });
+
+  test("shutdown before it is up ends it at once", () => {
+    const peer = new RawPeer();
+    peer.endpoint.shutdown(peer.beConnected(), peer.nowMs);
+    expect(peer.drain()).toEqual([]);
+    expect(peer.story).toEqual(["closed: aborted"]);
+  });
+
+  test("one association between two addresses and ports", () => {
+    const peer = new RawPeer();
+    peer.beConnected();
+    expect(peer.endpoint.connect(peer.path, PORT, PORT, peer.nowMs).kind).toBe("in-use");
+  });
+});
