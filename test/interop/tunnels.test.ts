@@ -109,14 +109,14 @@ test("1,000 tunnels open at once, with data on each", async () => {
   expect(ends.filter((end) => end === "fin").length).toBe(1000);
 });
 
-/** A megabyte a hundred times over, made once. */
-function* megabytes(): Generator<Uint8Array> {
+/** A megabyte, made once, again and again. */
+function* megabytesForEver(): Generator<Uint8Array> {
   const piece = new Uint8Array(MIB).fill(0x61);
-  for (let count = 0; count < 100; count++) yield piece;
+  for (;;) yield piece;
 }
 
 test("a client that is killed in the middle of a download is forgotten, and the log says why", async () => {
-  using origin = sourceOrigin(megabytes);
+  using origin = sourceOrigin(megabytesForEver);
   const curl = Bun.spawn(
     ["curl", "-sS", "-x", `socks5h://127.0.0.1:${proxy.port}`, `telnet://127.0.0.1:${origin.port}`],
     { stdin: "pipe", stdout: "pipe", stderr: "ignore" },
@@ -139,8 +139,18 @@ test("a client that resets in the middle of an upload resets the origin's connec
   expect(await accessLine(origin)).toMatchObject({ ended: "client-reset" });
 });
 
+test("a client that says FIN, and dies while the origin goes on sending, ends the origin's connection", async () => {
+  using origin = sourceOrigin(megabytesForEver);
+  const tunnel = await tunnelTo(origin);
+  tunnel.finish();
+  await tunnel.read(MIB);
+  tunnel.reset();
+  await until(() => origin.open === 0, 10_000, "the origin to see its connection end");
+  expect(await accessLine(origin)).toMatchObject({ ended: "client-reset" });
+});
+
 test("an origin that is killed in the middle of a transfer resets the client, and the log says why", async () => {
-  using origin = sourceOrigin(megabytes);
+  using origin = sourceOrigin(megabytesForEver);
   const tunnel = await tunnelTo(origin);
   await tunnel.read(MIB);
   origin.resetAll();
