@@ -6,6 +6,9 @@
  * Greeting ───────────→ UserPass ───────────────→ Verdict ────────→ … Request ──────────→ Answer ──────────→ Open
  *     │ no auth wanted                               │ authenticated(false)                  │ refused()
  *     └───────────────────────────────→ Request      └──────→ Closing ←──────────────────────┘
+ *
+ * BIND:           Answer ──bound()──→ Answer ──connected()──→ Open
+ * UDP ASSOCIATE:  Answer ──associated()──→ Associated ──finish()──→ Closing
  * ```
  *
  * Sans-I/O: bytes and time go in, events come out. The time limits of the conversation are part of it: the handshake as
@@ -38,7 +41,7 @@ export type ServerEvent =
   | { readonly kind: "send"; readonly bytes: Uint8Array }
   /** Judge the credentials and call `authenticated`. They are views: copy what must outlive the call to `pollEvent`. */
   | ({ readonly kind: "authenticate" } & Credentials)
-  /** Carry out the request and call `connected` or `refused`. */
+  /** Carry out the request and call `connected`, `associated` or `refused`; for BIND, `bound` comes first. */
   | { readonly kind: "request"; readonly request: Request }
   /** The client broke the protocol. The answer, where one is due, has been given before. */
   | { readonly kind: "fault"; readonly fault: SocksFault }
@@ -47,7 +50,7 @@ export type ServerEvent =
   /** Close at once: a time limit was reached. */
   | { readonly kind: "close"; readonly reason: "handshake-timeout" | "close-timeout" };
 
-type State = "greeting" | "userpass" | "verdict" | "request" | "answer" | "open" | "closing";
+type State = "greeting" | "userpass" | "verdict" | "request" | "answer" | "open" | "associated" | "closing";
 
 const NOTHING = new Uint8Array(0);
 const SELECT_NO_AUTHENTICATION = encodeMethodSelection(Method.NoAuthenticationRequired);
@@ -83,7 +86,7 @@ export class ServerSession implements Machine<ServerEvent> {
 
   /** Whether the request has not arrived whole yet. */
   get isHandshake(): boolean {
-    return this.#state !== "answer" && this.#state !== "open" && this.#state !== "closing";
+    return this.needsInput || this.#state === "verdict";
   }
 
   /** Whether only more bytes of the client can bring the conversation on. */
@@ -97,8 +100,8 @@ export class ServerSession implements Machine<ServerEvent> {
   }
 
   handleInput(bytes: Uint8Array, nowMs: number): void {
-    // After the last answer nothing that the client says matters.
-    if (this.#state === "closing") return;
+    // After the last answer nothing that the client says matters, nor beside its datagrams.
+    if (this.#state === "closing" || this.#state === "associated") return;
     if (this.#state === "verdict" || this.#state === "answer" || this.#state === "open") {
       this.#hold(bytes);
       return;
@@ -156,7 +159,37 @@ export class ServerSession implements Machine<ServerEvent> {
     return early;
   }
 
-  /** Answers a `request` event: it cannot be carried out, for this reason. */
+  /**
+   * Gives the first of BIND's two answers: we listen. `connected`, then with the address of whoever came, or `refused`
+   * gives the second.
+   *
+   * @param bndAddr - Where the expected host can reach us, 4 or 16 bytes, never mapped.
+   */
+  bound(bndAddr: Uint8Array, bndPort: number): void {
+    if (this.#state !== "answer") throw new Error(`bound() in state ${this.#state}`);
+    this.#send(encodeSuccess(bndAddr, bndPort));
+  }
+
+  /**
+   * Answers a `request` event: datagrams are relayed as long as the connection stands. What the client says on it is
+   * ignored, and so is what it said ahead.
+   *
+   * @param bndAddr - Where the client's datagrams are to go, 4 or 16 bytes, never mapped.
+   */
+  associated(bndAddr: Uint8Array, bndPort: number): void {
+    if (this.#state !== "answer") throw new Error(`associated() in state ${this.#state}`);
+    this.#state = "associated";
+    this.#input = NOTHING;
+    this.#send(encodeSuccess(bndAddr, bndPort));
+  }
+
+  /** Ends an association: nothing more is said, and the client has its time to close. */
+  finish(nowMs: number): void {
+    if (this.#state !== "associated") throw new Error(`finish() in state ${this.#state}`);
+    this.#finish(nowMs);
+  }
+
+  /** Answers a `request` event: it cannot be carried out, for this reason. After `bound` it is the second answer. */
   refused(rep: FailureRep, nowMs: number): void {
     if (this.#state !== "answer") throw new Error(`refused() in state ${this.#state}`);
     this.#send(encodeFailure(rep));
@@ -194,6 +227,7 @@ export class ServerSession implements Machine<ServerEvent> {
       case "verdict":
       case "answer":
       case "open":
+      case "associated":
       case "closing":
         return 0;
       default:
