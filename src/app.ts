@@ -8,8 +8,11 @@ import { type ListenerSet, openListeners } from "./app/listener-set.ts";
 import type { Config } from "./config/config.ts";
 import { descriptorBudget } from "./net/descriptors.ts";
 import { passwordHasher } from "./net/password-hasher.ts";
+import { RouteTable } from "./net/route-table.ts";
 import { systemClock } from "./net/system-clock.ts";
 import { TcpDialer } from "./net/tcp-dial.ts";
+import { TcpPeerListeners } from "./net/tcp-peer-listener.ts";
+import { UdpSockets } from "./net/udp-socket.ts";
 import { type AccessLog, openAccessLog } from "./observe/access-log.ts";
 import { adminObserver } from "./observe/admin-observer.ts";
 import { LimitedLog } from "./observe/log-limiter.ts";
@@ -19,7 +22,9 @@ import type { Log } from "./ports/log.ts";
 import { AccessRules } from "./proxy/access-rules.ts";
 import { ClientTable } from "./proxy/client-table.ts";
 import type { ProxyContext } from "./proxy/context.ts";
+import { PortChoice } from "./proxy/port-choice.ts";
 import { ProxyServer } from "./proxy/proxy-server.ts";
+import { Quota } from "./proxy/quota.ts";
 import { UserDirectory } from "./proxy/user-directory.ts";
 import { SystemResolver } from "./resolver/system-resolver.ts";
 import { TimerWheel } from "./time/timer-wheel.ts";
@@ -77,6 +82,20 @@ export class App {
         idleTimeouts: 0,
       },
       outgoing: {},
+      udp: {
+        sockets: new UdpSockets(),
+        routes: new RouteTable(),
+        quota: new Quota(),
+        ports: new PortChoice(),
+        settings: config.udp,
+      },
+      bind: {
+        listeners: new TcpPeerListeners({ noDelay: config.relay.noDelay }),
+        routes: new RouteTable(),
+        quota: new Quota(),
+        ports: new PortChoice(),
+        settings: config.bind,
+      },
       ...settingsOf(config),
     };
     const { limit, clients } = descriptorBudget();
@@ -85,7 +104,9 @@ export class App {
       setAccepting: (isAccepting) => this.#listeners.setAccepting(isAccepting),
     });
     log.debug("descriptors", { limit, clients });
-    this.#listeners = openListeners(config, log, (socket, client) => this.#server.accept(socket, client));
+    this.#listeners = openListeners(config, log, (socket, client, advertisedIp) =>
+      this.#server.accept(socket, client, advertisedIp),
+    );
   }
 
   /**
@@ -126,6 +147,8 @@ export class App {
     const context = this.#context;
     context.users.replace(config.users, config.limits);
     Object.assign(context, settingsOf(config));
+    context.udp.settings = config.udp;
+    context.bind.settings = config.bind;
     // What an administrator has set since then stays, unless the file says something new.
     if (config.relay.bufferSize !== before.relay.bufferSize) this.#server.setBufferSize(config.relay.bufferSize);
     this.#reopenAccessLog(config, before);

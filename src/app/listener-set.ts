@@ -1,22 +1,37 @@
 /** The SOCKS listeners that a configuration names: opened together, changed together, paused together. */
 
-import { formatEndpoint } from "../bytes/ip.ts";
+import { formatEndpoint, parseIp } from "../bytes/ip.ts";
 import type { Config, ListenConfig } from "../config/config.ts";
-import { type Accept, ListenError, type ListenOptions, TcpListener } from "../net/tcp-listener.ts";
+import { ListenError, type ListenOptions, TcpListener } from "../net/tcp-listener.ts";
 import type { Log } from "../ports/log.ts";
+import type { ConnectedSocket, Endpoint, SocketOwner } from "../ports/socket.ts";
 
 /** How often another free port is looked for, when the one that the first address took is in use on the next. */
 const FREE_PORT_ATTEMPTS = 16;
 /** What a machine without IPv6 says when it is asked to listen on `::1`. */
 const NO_IPV6: ReadonlySet<string> = new Set(["EADDRNOTAVAIL", "EAFNOSUPPORT"]);
 
+/**
+ * Makes the owner of a socket that was just accepted.
+ *
+ * @param client - `undefined` when the client is gone already.
+ * @param advertisedIp - The listener's `advertise`, as it is configured now.
+ */
+export type AcceptClient = (
+  socket: ConnectedSocket,
+  client: Endpoint | undefined,
+  advertisedIp: Uint8Array | undefined,
+) => SocketOwner;
+
 interface Entry {
   readonly key: string;
   readonly listener: TcpListener;
+  /** A reload may change it while the listener stays. */
+  advertisedIp: Uint8Array | undefined;
 }
 
 /** Opens every listener, or none. @throws {ListenError} */
-export function openListeners(config: Config, log: Log, accept: Accept): ListenerSet {
+export function openListeners(config: Config, log: Log, accept: AcceptClient): ListenerSet {
   for (let attempt = 1; ; attempt++) {
     const set = new ListenerSet(log, accept, []);
     try {
@@ -35,10 +50,10 @@ function takesFreePort({ socks }: Config): boolean {
 
 export class ListenerSet {
   readonly #log: Log;
-  readonly #accept: Accept;
+  readonly #accept: AcceptClient;
   readonly #entries: readonly Entry[];
 
-  constructor(log: Log, accept: Accept, entries: readonly Entry[]) {
+  constructor(log: Log, accept: AcceptClient, entries: readonly Entry[]) {
     this.#log = log;
     this.#accept = accept;
     this.#entries = entries;
@@ -78,7 +93,7 @@ export class ListenerSet {
       if (entry === undefined) {
         const options = optionsOf(config, { ...listen, port: listen.port === 0 ? freePort : listen.port });
         try {
-          entry = { key, listener: new TcpListener(options, this.#accept) };
+          entry = this.#open(key, options);
           opened.push(entry);
         } catch (fault) {
           if (!(fault instanceof ListenError)) throw fault;
@@ -94,12 +109,19 @@ export class ListenerSet {
           continue;
         }
       }
+      entry.advertisedIp = listen.advertise === undefined ? undefined : parseIp(listen.advertise);
       if (listen.port === 0) freePort = entry.listener.port;
       kept.delete(key);
       next.push(entry);
     }
     for (const { listener } of kept.values()) listener.close();
     return new ListenerSet(this.#log, this.#accept, next);
+  }
+
+  #open(key: string, options: ListenOptions): Entry {
+    const listener = new TcpListener(options, (socket, client) => this.#accept(socket, client, entry.advertisedIp));
+    const entry: Entry = { key, listener, advertisedIp: undefined };
+    return entry;
   }
 }
 

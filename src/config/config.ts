@@ -13,6 +13,8 @@ export interface Config {
   readonly timeouts: TimeoutsConfig;
   readonly limits: LimitsConfig;
   readonly destinations: DestinationsConfig;
+  readonly udp: UdpConfig;
+  readonly bind: BindConfig;
   readonly accessLog: AccessLogConfig;
   readonly log: LogConfig;
   readonly admin: AdminConfig;
@@ -100,6 +102,52 @@ export interface DestinationsConfig {
   readonly denyFromRemote: readonly AddressRange[];
   /** Exceptions from both lists above. */
   readonly allow: readonly AddressRange[];
+}
+
+/** Both ends belong to it; 1 to 65535. */
+export interface PortRange {
+  readonly first: number;
+  readonly last: number;
+}
+
+/** 0 is no limit. */
+export interface CommandLimitsConfig {
+  readonly total: number;
+  readonly perAddress: number;
+  readonly perUser: number;
+}
+
+/** Who may use a command: everybody who may use the proxy, those who have authenticated, nobody. */
+export type CommandAccess = "all" | "users" | "none";
+
+/** UDP ASSOCIATE. */
+export interface UdpConfig {
+  readonly access: CommandAccess;
+  /** For the sockets that clients send to. `undefined`: any free port. */
+  readonly ports: PortRange | undefined;
+  /** Who may send to a client: everybody, or the hosts that it has sent to. */
+  readonly answersFrom: "all" | "contacted";
+  /** An association without a datagram. 0: no limit. */
+  readonly idleMs: number;
+  /** Of associations. */
+  readonly limits: CommandLimitsConfig;
+  /** Destinations, and hosts that answer, that one association remembers. */
+  readonly targets: number;
+  /** Bytes that one association keeps while names are looked up. */
+  readonly queueBytes: number;
+  /** SO_RCVBUF of each socket. */
+  readonly receiveBufferSize: number;
+}
+
+/** BIND. */
+export interface BindConfig {
+  readonly access: CommandAccess;
+  /** To listen on. `undefined`: any free port. */
+  readonly ports: PortRange | undefined;
+  /** How long the expected host may take to connect. 0: no limit. */
+  readonly waitMs: number;
+  /** Of listening sockets. */
+  readonly limits: CommandLimitsConfig;
 }
 
 export interface AccessLogConfig {

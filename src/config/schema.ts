@@ -10,6 +10,7 @@ import { BUFFER_SIZE_DEFAULT, BUFFER_SIZE_MAX, BUFFER_SIZE_MIN } from "../ports/
 import {
   type AccessLogConfig,
   type AdminConfig,
+  type BindConfig,
   type DestinationsConfig,
   LISTEN_MAX,
   type LimitsConfig,
@@ -17,10 +18,11 @@ import {
   RANGES_MAX,
   type RelayConfig,
   type TimeoutsConfig,
+  type UdpConfig,
   USERS_MAX,
   type UserConfig,
 } from "./config.ts";
-import { ADDRESS, duration, FLAG, integer, list, oneOf, PORT, rangeList, shortText } from "./values.ts";
+import { ADDRESS, duration, FLAG, integer, list, oneOf, PORT, PORT_RANGE, rangeList, shortText } from "./values.ts";
 
 const MIB = 1_048_576;
 
@@ -212,6 +214,97 @@ const DESTINATIONS: z.ZodType<DestinationsConfig> = table({
   allow: section.allow,
 }));
 
+/** How many of something there may be; 0 is no limit. */
+const COUNT = integer(0, 10_000_000);
+
+const UDP: z.ZodType<UdpConfig> = table({
+  access: oneOf("all", "users", "none")
+    .prefault("all")
+    .describe(
+      'Who may use UDP ASSOCIATE: "all" who may use the proxy; "users": those who have authenticated, others get reply 2 (not allowed); "none": everybody gets reply 7 (command not supported).',
+    ),
+  ports: PORT_RANGE.prefault("any").describe(
+    'UDP ports that clients send their datagrams to, such as "40000-40999". Each association takes one; when all are taken, further ones get reply 1 (general failure). "any": a free one.',
+  ),
+  answers_from: oneOf("all", "contacted")
+    .prefault("all")
+    .describe(
+      'Who may send to a client through its association: "all" (STUN and peer-to-peer programs need it), or "contacted": hosts that the client has sent to. Other datagrams are dropped.',
+    ),
+  idle: duration("no limit")
+    .prefault("1h")
+    .describe("An association without a datagram. Then it is ended, and the client's connection with it."),
+  associations: COUNT.prefault(4096).describe(
+    "Associations at once; 0: no limit. Further ones get reply 1 (general failure).",
+  ),
+  associations_per_address: COUNT.prefault(512).describe(
+    "Associations at once from one address; 0: no limit. Further ones get reply 1 (general failure).",
+  ),
+  associations_per_user: COUNT.prefault(512).describe(
+    "Associations at once of one user; 0: no limit. Further ones get reply 1 (general failure).",
+  ),
+  targets: integer(1, 1_000_000)
+    .prefault(1024)
+    .describe(
+      "Destinations, and hosts that answer, that one association remembers. Beyond it, the oldest is forgotten and looked up anew when it is needed again.",
+    ),
+  queue_bytes: integer(0, 64 * MIB)
+    .prefault(131_072)
+    .describe(
+      "Bytes of datagrams that one association keeps while names are looked up, 128 bytes more counted for each. Further datagrams for such names are dropped.",
+    ),
+  receive_buffer: integer(4096, 64 * MIB)
+    .prefault(MIB)
+    .describe(
+      "Bytes that the system may keep for each UDP socket while the proxy is busy. The system's own limit (net.core.rmem_max) holds, too. Further datagrams are lost.",
+    ),
+}).transform((section) => ({
+  access: section.access,
+  ports: section.ports,
+  answersFrom: section.answers_from,
+  idleMs: section.idle,
+  limits: {
+    total: section.associations,
+    perAddress: section.associations_per_address,
+    perUser: section.associations_per_user,
+  },
+  targets: section.targets,
+  queueBytes: section.queue_bytes,
+  receiveBufferSize: section.receive_buffer,
+}));
+
+const BIND: z.ZodType<BindConfig> = table({
+  access: oneOf("all", "users", "none")
+    .prefault("users")
+    .describe(
+      'Who may use BIND: "all" who may use the proxy; "users": those who have authenticated, others get reply 2 (not allowed); "none": everybody gets reply 7 (command not supported).',
+    ),
+  ports: PORT_RANGE.prefault("any").describe(
+    'TCP ports to listen on for the expected host, such as "41000-41099". When all are taken, the client gets reply 1 (general failure). "any": a free one.',
+  ),
+  wait: duration("no limit")
+    .prefault("2m")
+    .describe("How long the expected host may take to connect. Then the client gets reply 6 (TTL expired)."),
+  listeners: COUNT.prefault(1024).describe(
+    "Hosts waited for at once; 0: no limit. Further requests get reply 1 (general failure).",
+  ),
+  listeners_per_address: COUNT.prefault(64).describe(
+    "Hosts waited for at once for clients from one address; 0: no limit. Further requests get reply 1 (general failure).",
+  ),
+  listeners_per_user: COUNT.prefault(64).describe(
+    "Hosts waited for at once for one user; 0: no limit. Further requests get reply 1 (general failure).",
+  ),
+}).transform((section) => ({
+  access: section.access,
+  ports: section.ports,
+  waitMs: section.wait,
+  limits: {
+    total: section.listeners,
+    perAddress: section.listeners_per_address,
+    perUser: section.listeners_per_user,
+  },
+}));
+
 const PATH_WANTED = 'a path, "-" for stdout, or "off"';
 const ACCESS_LOG: z.ZodType<AccessLogConfig> = table({
   path: z
@@ -295,6 +388,8 @@ export interface Sections {
   readonly timeouts: TimeoutsConfig;
   readonly limits: LimitsConfig;
   readonly destinations: DestinationsConfig;
+  readonly udp: UdpConfig;
+  readonly bind: BindConfig;
   readonly access_log: AccessLogConfig;
   readonly log: LogConfig;
   readonly admin: AdminConfig;
@@ -311,7 +406,9 @@ export const SCHEMA: z.ZodType<Sections> = table({
     'Time limits, as text such as "500ms", "30s" or "2h5m". 0 turns one off, except reply_close.',
   ),
   limits: LIMITS.prefault({}).describe("What clients can make the proxy hold."),
-  destinations: DESTINATIONS.prefault({}).describe("Where clients may connect to."),
+  destinations: DESTINATIONS.prefault({}).describe("Where clients may connect to, and where their datagrams may go."),
+  udp: UDP.prefault({}).describe("UDP ASSOCIATE: datagrams through the proxy."),
+  bind: BIND.prefault({}).describe("BIND: one connection from outside to a client, as active FTP needs it."),
   access_log: ACCESS_LOG.prefault({}).describe("One line of JSON for each finished request."),
   log: LOG.prefault({}).describe("Diagnostics, on stderr."),
   admin: ADMIN.prefault({}).describe("The admin protocol over SCTP."),

@@ -6,6 +6,7 @@
 import { z } from "zod";
 import type { AddressRange } from "../ports/address-range.ts";
 import { normalAddress, parseRanges, RANGE_WANTED } from "./address.ts";
+import type { PortRange } from "./config.ts";
 import { DURATION_MS_MAX, DURATION_PATTERN, parseDuration } from "./duration.ts";
 
 type Schema<Output, Input> = z.ZodType<Output, Input>;
@@ -18,6 +19,20 @@ export function integer(min: number, max: number): Schema<number, number> {
 }
 
 export const PORT: Schema<number, number> = integer(0, 65_535);
+
+const PORT_RANGE_WANTED = 'two ports from 1 to 65535, the lower one first, such as "40000-40999"; or "any"';
+
+/** A range of ports, both ends included; `undefined` for any port. */
+export const PORT_RANGE: Schema<PortRange | undefined, string> = z
+  .string({ error: PORT_RANGE_WANTED })
+  .regex(/^(any|\d{1,5}-\d{1,5})$/, { error: PORT_RANGE_WANTED })
+  .transform((value, context) => {
+    if (value === "any") return undefined;
+    const [first = 0, last = 0] = value.split("-").map(Number);
+    if (first >= 1 && first <= last && last <= 65_535) return { first, last };
+    context.issues.push({ code: "custom", input: value, message: PORT_RANGE_WANTED });
+    return z.NEVER;
+  });
 
 export function oneOf<const Word extends string>(...words: readonly Word[]): Schema<Word, Word> {
   const named = words.map((word) => JSON.stringify(word));

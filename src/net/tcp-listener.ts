@@ -103,7 +103,12 @@ export class TcpListener {
       const byDescriptor = { fd, allowHalfOpen: true, socket: handlers };
       return Bun.listen(byDescriptor as unknown as Bun.TCPSocketListenOptions<SocketOwner>);
     };
-    this.#accepting = this.#start();
+    try {
+      this.#accepting = this.#start();
+    } catch (fault) {
+      c.close(this.#fd);
+      throw fault;
+    }
   }
 
   get isPaused(): boolean {

@@ -3,7 +3,7 @@
  * (docs/access-log.md). Fit to answer who reached a site, and when.
  */
 
-import type { AttemptRecord, RequestRecord } from "../ports/proxy-events.ts";
+import type { AttemptRecord, RequestRecord, UdpRecord } from "../ports/proxy-events.ts";
 
 /** The line, without its newline. */
 export function formatAccessLogLine(record: RequestRecord): string {
@@ -14,15 +14,24 @@ export function formatAccessLogLine(record: RequestRecord): string {
     user: record.user,
     command: record.command,
     destination: endpoint(record.host, record.port),
-    connected: record.connectedAddress === undefined ? undefined : endpoint(record.connectedAddress, record.port),
+    connected: connectedOf(record),
     reply: record.reply,
     attempts: record.attempts.map(attemptOf),
     bytes_up: record.bytesUp,
     bytes_down: record.bytesDown,
+    udp: record.udp === undefined ? undefined : udpOf(record.udp),
     ended: record.end,
     detail: record.detail,
   };
   return JSON.stringify(line);
+}
+
+function connectedOf({ connectedAddress, connectedPort, port }: RequestRecord): string | undefined {
+  return connectedAddress === undefined ? undefined : endpoint(connectedAddress, connectedPort ?? port);
+}
+
+function udpOf({ datagramsUp, datagramsDown, targets, dropped }: UdpRecord): object {
+  return { datagrams_up: datagramsUp, datagrams_down: datagramsDown, targets, dropped };
 }
 
 function attemptOf({ address, outcome, ms }: AttemptRecord): { address: string; outcome: string; ms: number } {

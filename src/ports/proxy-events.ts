@@ -17,7 +17,17 @@ export interface ProxyEvents {
 }
 
 /** The limits at which a client is turned away, by their names in the configuration. */
-export type LimitName = "connections" | "connections_per_address" | "handshakes_per_address" | "hash_queue";
+export type LimitName =
+  | "connections"
+  | "connections_per_address"
+  | "handshakes_per_address"
+  | "hash_queue"
+  | "udp.associations"
+  | "udp.associations_per_address"
+  | "udp.associations_per_user"
+  | "bind.listeners"
+  | "bind.listeners_per_address"
+  | "bind.listeners_per_user";
 
 export interface AttemptRecord {
   /** The address that was tried, as text. */
@@ -26,6 +36,39 @@ export interface AttemptRecord {
   readonly outcome: string;
   /** How long the attempt took, in milliseconds. */
   readonly ms: number;
+}
+
+/** Why a datagram was not relayed. */
+export type DropReason =
+  /** Not the client's address, or not the port that its first datagram came from. */
+  | "stranger"
+  /** No header as RFC 1928 §7 has it. */
+  | "malformed"
+  /** FRAG other than 0. */
+  | "fragment"
+  /** The access rules forbid the destination, or the sender of an answer. */
+  | "denied"
+  /** An answer from a host that the client has sent nothing to, or before it has sent anything. */
+  | "uninvited"
+  /** The name has no address, or none that can be reached. */
+  | "unresolved"
+  /** Too much waits for names to be looked up. */
+  | "queue-full"
+  /** The kernel refused it: too long, no route, no descriptor, port 0; or the network was too slow. */
+  | "unsent";
+
+/** What a UDP association has moved. */
+export interface UdpRecord {
+  /** Datagrams from the client to its targets, and back. */
+  readonly datagramsUp: number;
+  readonly datagramsDown: number;
+  /** Their payload, without headers. */
+  readonly bytesUp: number;
+  readonly bytesDown: number;
+  /** How many destinations, as the client wrote them, it has sent to. One that was forgotten counts again. */
+  readonly targets: number;
+  /** Datagrams that were not relayed; a reason that did not occur is absent. */
+  readonly dropped: Readonly<Partial<Record<DropReason, number>>>;
 }
 
 /** One request from its first byte to its last, for the access log. */
@@ -42,12 +85,16 @@ export interface RequestRecord {
   readonly port: number;
   /** The address that was connected, if one was. */
   readonly connectedAddress: string | undefined;
+  /** For BIND: the port from which it was. For CONNECT it is `port`. */
+  readonly connectedPort?: number | undefined;
   /** REP of RFC 1928 §6; `undefined` when the client left before there was an answer. */
   readonly reply: number | undefined;
   readonly attempts: readonly AttemptRecord[];
   /** Payload bytes from the client to the target, and back. */
   readonly bytesUp: number;
   readonly bytesDown: number;
+  /** For a UDP association that was opened. */
+  readonly udp?: UdpRecord | undefined;
   /** Why it ended: a `TunnelEnd`, "refused", "client-gone". */
   readonly end: string;
   /** More about a failure, where there is more to say ("the system's resolver knows no such name"). */

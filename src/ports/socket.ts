@@ -34,4 +34,6 @@ export interface ConnectedSocket extends Stream {
   data: SocketOwner;
   /** Has the kernel ask whether the peer is still there, first after `delayMs` of silence. */
   setKeepAlive(isOn: boolean, delayMs: number): boolean;
+  /** Our own address on this connection as text; a mapped IPv4 address may come wrapped. */
+  readonly localAddress: string;
 }

@@ -31,6 +31,10 @@ export class ConnectCommand implements Command {
     this.#connect?.timeOut();
   }
 
+  handleClientEnd(): void {
+    // A client may end its sending with its last early byte; the tunnel will pass the FIN on.
+  }
+
   close(): void {
     this.#connect?.cancel();
   }

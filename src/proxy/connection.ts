@@ -5,17 +5,20 @@
  * this only keeps the time limit and the record for the access log.
  */
 
+import { parseIp } from "../bytes/ip.ts";
 import type { ConnectedSocket, Endpoint, SocketOwner } from "../ports/socket.ts";
 import { Cmd, type FailureRep, Rep } from "../protocol/socks5/constants.ts";
 import type { Request } from "../protocol/socks5/request.ts";
 import { type ServerEvent, ServerSession } from "../protocol/socks5/server-session.ts";
-import { Tunnel, type TunnelEnd } from "../relay/tunnel.ts";
+import { endOfClose, Tunnel, type TunnelEnd } from "../relay/tunnel.ts";
 import { Deadline } from "../time/timer-wheel.ts";
 import { isLoopback } from "./access-rules.ts";
+import { Bind } from "./bind.ts";
 import type { AddressEntry } from "./client-table.ts";
 import type { Command, CommandHost } from "./command.ts";
 import { ConnectCommand } from "./connect-command.ts";
 import type { ProxyContext } from "./context.ts";
+import { UdpAssociate } from "./udp-associate.ts";
 import type { Verdict } from "./user-directory.ts";
 
 /** What a client may send ahead of our answers before we stop reading it, in bytes. */
@@ -26,6 +29,7 @@ const COMMANDS = { [Cmd.Connect]: "connect", [Cmd.Bind]: "bind", [Cmd.UdpAssocia
 export class Connection implements SocketOwner, CommandHost {
   readonly context: ProxyContext;
   readonly clientIsLocal: boolean;
+  readonly advertisedIp: Uint8Array | undefined;
   readonly #socket: ConnectedSocket;
   readonly #entry: AddressEntry;
   readonly #clientPort: number;
@@ -47,21 +51,26 @@ export class Connection implements SocketOwner, CommandHost {
   /** The tunnel's outgoing socket, until keep-alive has been switched on. */
   #quietTarget: ConnectedSocket | undefined;
   #connectedAddress: string | undefined;
+  /** Where the peer of a BIND came from. */
+  #connectedPort: number | undefined;
   #reply: Rep | undefined;
   #detail: string | undefined;
-  #killedBy: TunnelEnd | undefined;
+  /** Why the connection is about to end, where that is known before its end. */
+  #end: TunnelEnd | undefined;
 
   constructor(
     context: ProxyContext,
     socket: ConnectedSocket,
     entry: AddressEntry,
     client: Endpoint,
+    advertisedIp: Uint8Array | undefined,
     onGone: (connection: Connection) => void,
   ) {
     this.context = context;
     this.#socket = socket;
     this.#entry = entry;
     this.clientIsLocal = isLoopback(client.ip);
+    this.advertisedIp = advertisedIp;
     this.#clientPort = client.port;
     this.#onGone = onGone;
     this.#startedWallMs = context.clock.wallMs();
@@ -71,6 +80,10 @@ export class Connection implements SocketOwner, CommandHost {
 
   get clientAddress(): string {
     return this.#entry.address;
+  }
+
+  get localIp(): Uint8Array | undefined {
+    return parseIp(this.#socket.localAddress);
   }
 
   get user(): string | undefined {
@@ -84,9 +97,12 @@ export class Connection implements SocketOwner, CommandHost {
 
   /** Ends whatever is going on, at once. */
   kill(end: TunnelEnd): void {
-    this.#killedBy = end;
-    if (this.#tunnel !== undefined) this.#tunnel.kill(end);
-    else this.#socket.terminate();
+    if (this.#tunnel !== undefined) {
+      this.#tunnel.kill(end);
+      return;
+    }
+    this.#end ??= end;
+    this.#socket.terminate();
   }
 
   handleData(chunk: Uint8Array): void {
@@ -110,13 +126,25 @@ export class Connection implements SocketOwner, CommandHost {
     this.#finReceived = true;
     // A client may end its sending with its last early byte; but not before it has asked for anything.
     if (this.#session.needsInput) this.#socket.shutdown();
+    else if (this.#isAtWork) this.#command?.handleClientEnd();
   }
 
   handleClose(code: string | undefined): void {
     if (this.#closed) return;
     this.#closed = true;
     this.#command?.close();
-    this.#finish(this.#reply === undefined ? (this.#killedBy ?? "client-gone") : "refused", code);
+    this.#finish(this.#endOfCommand(code), code);
+  }
+
+  #endOfCommand(code: string | undefined): string {
+    if (this.#reply === undefined) return this.#end ?? "client-gone";
+    if (this.#reply !== Rep.Succeeded) return "refused";
+    return this.#end ?? endOfClose("client", code);
+  }
+
+  /** Whether a command is under way that may still be told about the client and the time. */
+  get #isAtWork(): boolean {
+    return this.#command !== undefined && this.#tunnel === undefined && !this.#session.isClosing;
   }
 
   #pump(): void {
@@ -208,22 +236,20 @@ export class Connection implements SocketOwner, CommandHost {
 
   #startRequest(request: Request): void {
     this.#request = request;
-    const command = this.#commandFor(request.cmd);
-    if (command === undefined) {
-      this.refuse(Rep.CommandNotSupported, undefined);
-      return;
-    }
-    this.#command = command;
-    command.start(request.dst);
+    this.#command = this.#commandFor(request.cmd);
+    this.#command.start(request.dst);
+    // It may have ended before it asked for anything.
+    if (this.#finReceived && this.#isAtWork) this.#command.handleClientEnd();
   }
 
-  #commandFor(cmd: Cmd): Command | undefined {
+  #commandFor(cmd: Cmd): Command {
     switch (cmd) {
       case Cmd.Connect:
         return new ConnectCommand(this);
       case Cmd.Bind:
+        return new Bind(this);
       case Cmd.UdpAssociate:
-        return undefined;
+        return new UdpAssociate(this);
       default:
         return cmd satisfies never;
     }
@@ -242,9 +268,32 @@ export class Connection implements SocketOwner, CommandHost {
     this.#pump();
   }
 
+  bound(bndAddr: Uint8Array, bndPort: number): void {
+    this.#session.bound(bndAddr, bndPort);
+    this.#pump();
+  }
+
+  associate(bndAddr: Uint8Array, bndPort: number): void {
+    const { counters, timeouts } = this.context;
+    this.#reply = Rep.Succeeded;
+    counters.requestsConnected++;
+    this.#session.associated(bndAddr, bndPort);
+    this.#pump();
+    this.#resume();
+    // Nothing is said on the connection any more: only the kernel can notice that the client has gone without a word.
+    if (timeouts.keepAliveMs > 0) this.#socket.setKeepAlive(true, timeouts.keepAliveMs);
+  }
+
+  finish(end: TunnelEnd): void {
+    this.#end ??= end;
+    this.#session.finish(this.context.clock.nowMs());
+    this.#pump();
+  }
+
   openTunnel(target: ConnectedSocket, bnd: Endpoint, connectedAddress: string): void {
     const { clock, settings, totals, counters, timeouts } = this.context;
     this.#connectedAddress = connectedAddress;
+    if (this.#request?.cmd === Cmd.Bind) this.#connectedPort = bnd.port;
     this.#reply = Rep.Succeeded;
     counters.requestsConnected++;
     const tunnel = new Tunnel(this.#socket, target, {
@@ -297,8 +346,8 @@ export class Connection implements SocketOwner, CommandHost {
   #handleDeadline(nowMs: number): void {
     if (this.#tunnel !== undefined) {
       this.#handleSilence(this.#tunnel, nowMs);
-    } else if (this.#command !== undefined && this.#reply === undefined) {
-      this.#command.timeOut();
+    } else if (this.#isAtWork) {
+      this.#command?.timeOut();
     } else {
       this.#session.handleTimeout(nowMs);
       this.#pump();
@@ -334,6 +383,7 @@ export class Connection implements SocketOwner, CommandHost {
     this.#onGone(this);
     const request = this.#request;
     if (request === undefined) return;
+    const udp = this.#command?.udp;
     events.onRequestFinished({
       startedWallMs: this.#startedWallMs,
       endedWallMs: clock.wallMs(),
@@ -344,10 +394,12 @@ export class Connection implements SocketOwner, CommandHost {
       host: request.dst.host,
       port: request.dst.port,
       connectedAddress: this.#connectedAddress,
+      connectedPort: this.#connectedPort,
       reply: this.#reply,
       attempts: this.#command?.attempts ?? [],
-      bytesUp: this.#tunnel?.target.bytesWritten ?? 0,
-      bytesDown: this.#tunnel?.client.bytesWritten ?? 0,
+      bytesUp: this.#tunnel?.target.bytesWritten ?? udp?.bytesUp ?? 0,
+      bytesDown: this.#tunnel?.client.bytesWritten ?? udp?.bytesDown ?? 0,
+      udp,
       end,
       detail: this.#detail ?? code,
     });

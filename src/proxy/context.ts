@@ -1,14 +1,19 @@
 /** What all connections of a proxy share. What an administrator or a reload may change is replaced here in one go. */
 
 import type { Clock } from "../ports/clock.ts";
+import type { DatagramSockets } from "../ports/datagram-socket.ts";
 import type { Dialer, DialOptions } from "../ports/dialer.ts";
+import type { PeerListeners } from "../ports/peer-listener.ts";
 import type { ProxyEvents } from "../ports/proxy-events.ts";
 import type { Resolver } from "../ports/resolver.ts";
+import type { Routes } from "../ports/routes.ts";
 import type { ServerSessionOptions } from "../protocol/socks5/server-session.ts";
 import type { RelaySettings, RelayTotals } from "../relay/tunnel.ts";
 import type { TimerWheel } from "../time/timer-wheel.ts";
 import type { AccessRules } from "./access-rules.ts";
 import type { ClientLimits, Clients } from "./client-table.ts";
+import type { PortChoice } from "./port-choice.ts";
+import type { Quota, QuotaLimits } from "./quota.ts";
 import type { UserDirectory } from "./user-directory.ts";
 
 /** Time limits in milliseconds; 0 is none. */
@@ -39,6 +44,57 @@ export interface ProxyCounters {
   idleTimeouts: number;
 }
 
+/** Who may use a command: everybody who may use the proxy, those who have proved who they are, or nobody. */
+export type CommandAccess = "all" | "users" | "none";
+
+/** Ports to listen on; 1 to 65535, both ends belong to it. */
+export interface PortRange {
+  readonly first: number;
+  readonly last: number;
+}
+
+export interface UdpSettings {
+  readonly access: CommandAccess;
+  /** For the sockets that clients send to; any free port when absent. */
+  readonly ports: PortRange | undefined;
+  /** Who may answer: anybody (STUN and peer-to-peer need it), or hosts that the client has sent to. */
+  readonly answersFrom: "all" | "contacted";
+  /** An association without a datagram, in milliseconds; 0 is no limit. */
+  readonly idleMs: number;
+  readonly limits: QuotaLimits;
+  /** Destinations that one association remembers. */
+  readonly targets: number;
+  /** What one association keeps while names are looked up, in bytes. */
+  readonly queueBytes: number;
+  /** Of each socket, in bytes. */
+  readonly receiveBufferSize: number;
+}
+
+export interface UdpContext {
+  readonly sockets: DatagramSockets;
+  readonly routes: Routes;
+  readonly quota: Quota;
+  readonly ports: PortChoice;
+  settings: UdpSettings;
+}
+
+export interface BindSettings {
+  readonly access: CommandAccess;
+  /** To listen on; any free port when absent. */
+  readonly ports: PortRange | undefined;
+  /** How long the expected host may take, in milliseconds; 0 is no limit. */
+  readonly waitMs: number;
+  readonly limits: QuotaLimits;
+}
+
+export interface BindContext {
+  readonly listeners: PeerListeners;
+  readonly routes: Routes;
+  readonly quota: Quota;
+  readonly ports: PortChoice;
+  settings: BindSettings;
+}
+
 export interface ProxyContext {
   readonly clock: Clock;
   readonly wheel: TimerWheel;
@@ -49,6 +105,8 @@ export interface ProxyContext {
   readonly settings: RelaySettings;
   readonly totals: RelayTotals;
   readonly counters: ProxyCounters;
+  readonly udp: UdpContext;
+  readonly bind: BindContext;
   resolver: Resolver;
   rules: AccessRules;
   timeouts: ProxyTimeouts;

@@ -48,8 +48,10 @@ export class ProxyServer implements Control {
    * Takes a socket that was just accepted; returns who its events go to.
    *
    * @param client - The socket's remote endpoint; `undefined` when the client is gone already.
+   * @param advertisedIp - The address by which clients reach the listener from outside, 4 or 16 bytes, where that is
+   *   another than the one it is bound to.
    */
-  accept(socket: ConnectedSocket, client: Endpoint | undefined): SocketOwner {
+  accept(socket: ConnectedSocket, client: Endpoint | undefined, advertisedIp?: Uint8Array): SocketOwner {
     const context = this.#context;
     context.counters.accepted++;
     // A client that is gone already has no address any more; its close event is on the way.
@@ -64,7 +66,7 @@ export class ProxyServer implements Control {
       socket.terminate();
       return TURNED_AWAY;
     }
-    const connection = new Connection(context, socket, entry, client, (gone) => this.#forget(gone));
+    const connection = new Connection(context, socket, entry, client, advertisedIp, (gone) => this.#forget(gone));
     this.#connections.add(connection);
     if (this.#connections.size >= this.#options.capacity) this.#pause();
     return connection;

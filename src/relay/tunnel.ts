@@ -137,7 +137,7 @@ export class Side implements SocketOwner {
       // FIN both ways: with ours sent before, theirs comes as the close itself.
       this.handleEnd();
     } else {
-      this.#tunnel.end(`${this.#name}-${code === undefined || isReset(code) ? "reset" : "lost"}`);
+      this.#tunnel.end(endOfClose(this.#name, code));
       peer.#resetAfterQueue();
     }
     this.#tunnel.handleSideClosed();
@@ -221,6 +221,11 @@ export class Side implements SocketOwner {
     this.#resetWhenDrained = true;
     if (this.#queuedBytes === 0) this.terminate();
   }
+}
+
+/** How a connection ended that was closed without a FIN, by the error that closed it. */
+export function endOfClose(side: "client" | "target", code: string | undefined): TunnelEnd {
+  return `${side}-${code === undefined || isReset(code) ? "reset" : "lost"}`;
 }
 
 function isReset(code: string): boolean {

@@ -8,9 +8,13 @@ import type { Endpoint } from "../../src/ports/socket.ts";
 import { AccessRules } from "../../src/proxy/access-rules.ts";
 import { ClientTable } from "../../src/proxy/client-table.ts";
 import type { ProxyContext } from "../../src/proxy/context.ts";
+import { PortChoice } from "../../src/proxy/port-choice.ts";
 import { ProxyServer } from "../../src/proxy/proxy-server.ts";
+import { Quota } from "../../src/proxy/quota.ts";
 import { UserDirectory, type UserEntry } from "../../src/proxy/user-directory.ts";
 import { TimerWheel } from "../../src/time/timer-wheel.ts";
+import { FakeDatagramSockets } from "./fake-datagrams.ts";
+import { FakePeerListeners, FakeRoutes } from "./fake-peers.ts";
 import { FakeSocket } from "./fake-socket.ts";
 import { ManualClock } from "./manual-clock.ts";
 
@@ -129,16 +133,22 @@ export interface FakeProxy {
   readonly resolver: FakeResolver;
   readonly hasher: FakeHasher;
   readonly events: RecordedEvents;
+  readonly datagrams: FakeDatagramSockets;
+  readonly peers: FakePeerListeners;
+  readonly routes: FakeRoutes;
   readonly context: ProxyContext;
   readonly clients: ClientTable;
   readonly server: ProxyServer;
   /** What the listeners were told. */
   readonly accepting: readonly boolean[];
   /** A client that has just been accepted; from 127.0.0.1 when nothing else is said. */
-  readonly accept: (socket?: FakeSocket, client?: Endpoint) => FakeSocket;
+  readonly accept: (socket?: FakeSocket, client?: Endpoint, advertisedIp?: Uint8Array) => FakeSocket;
 }
 
-/** Limits: handshake 10 s, connect 15 s, idle 60 s, half-closed 30 s, keep-alive off, close after a refusal 5 s. */
+/**
+ * Limits: handshake 10 s, connect 15 s, idle 60 s, half-closed 30 s, keep-alive off, close after a refusal 5 s, a silent
+ * association 60 s, BIND 20 s. Everybody may use BIND and UDP ASSOCIATE; nothing is counted.
+ */
 export function fakeProxy({
   users = [],
   capacity = 1000,
@@ -152,6 +162,10 @@ export function fakeProxy({
   const events = new RecordedEvents();
   const accepting: boolean[] = [];
   const clients = new ClientTable();
+  const datagrams = new FakeDatagramSockets();
+  const peers = new FakePeerListeners();
+  const routes = new FakeRoutes();
+  const noLimits = { total: 0, perAddress: 0, perUser: 0 };
   const context: ProxyContext = {
     clock,
     wheel: new TimerWheel(clock),
@@ -173,6 +187,29 @@ export function fakeProxy({
       idleTimeouts: 0,
     },
     outgoing: {},
+    udp: {
+      sockets: datagrams,
+      routes,
+      quota: new Quota(),
+      ports: new PortChoice(),
+      settings: {
+        access: "all",
+        ports: undefined,
+        answersFrom: "all",
+        idleMs: 60_000,
+        limits: noLimits,
+        targets: 100,
+        queueBytes: 10_000,
+        receiveBufferSize: 65_536,
+      },
+    },
+    bind: {
+      listeners: peers,
+      routes,
+      quota: new Quota(),
+      ports: new PortChoice(),
+      settings: { access: "all", ports: undefined, waitMs: 20_000, limits: noLimits },
+    },
     rules: new AccessRules({ deny: [], denyFromRemote: [], allow: [] }),
     timeouts: { connectMs: 15_000, idleMs: 60_000, halfClosedMs: 30_000, keepAliveMs: 0 },
     limits: { connections: 0, connectionsPerAddress: 0, handshakesPerAddress: 0 },
@@ -191,9 +228,23 @@ export function fakeProxy({
       setAccepting?.(isAccepting);
     },
   });
-  const accept: FakeProxy["accept"] = (socket = new FakeSocket(), client = LOOPBACK) => {
-    socket.data = server.accept(socket, client);
+  const accept: FakeProxy["accept"] = (socket = new FakeSocket(), client = LOOPBACK, advertisedIp = undefined) => {
+    socket.data = server.accept(socket, client, advertisedIp);
     return socket;
   };
-  return { clock, dialer, resolver, hasher, events, context, clients, server, accepting, accept };
+  return {
+    clock,
+    dialer,
+    resolver,
+    hasher,
+    events,
+    datagrams,
+    peers,
+    routes,
+    context,
+    clients,
+    server,
+    accepting,
+    accept,
+  };
 }

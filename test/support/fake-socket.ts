@@ -27,6 +27,7 @@ export class FakeSocket implements ConnectedSocket {
   isTerminated = false;
   isClosed = false;
   keepAliveMs: number | undefined;
+  localAddress = "127.0.0.1";
   #finReceived = false;
   #resetUnnoticed = false;
   #resetWritten = false;

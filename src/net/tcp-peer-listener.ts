@@ -1,0 +1,33 @@
+import { formatIp } from "../bytes/ip.ts";
+import type { AcceptPeer, PeerListener, PeerListeners } from "../ports/peer-listener.ts";
+import { ListenError, TcpListener } from "./tcp-listener.ts";
+import type { TcpTuning } from "./tcp-socket.ts";
+
+/** One peer is expected; a few wrong ones may come before. */
+const BACKLOG = 8;
+
+/** Implements {@link PeerListeners} with Bun's sockets. */
+export class TcpPeerListeners implements PeerListeners {
+  readonly #tuning: TcpTuning;
+
+  constructor(tuning: TcpTuning) {
+    this.#tuning = tuning;
+  }
+
+  listen(ip: Uint8Array, port: number, accept: AcceptPeer): PeerListener | string {
+    const options = {
+      ...this.#tuning,
+      address: formatIp(ip),
+      port,
+      backlog: BACKLOG,
+      ipv6Only: true,
+      reusePort: false,
+    };
+    try {
+      return new TcpListener(options, accept);
+    } catch (fault) {
+      if (fault instanceof ListenError) return fault.code;
+      throw fault;
+    }
+  }
+}
