@@ -122,7 +122,7 @@ export function renderPages(specs: readonly Spec[], evidence: Evidence): Map<str
 
 const HEADER = `# Conformance
 
-Made by \`bun run tools/gen-conformance.ts\` from \`spec/*.json\`, the comments \`//= id\` in the sources and the titles of the
+Made by \`npm run generate\` from \`spec/*.json\`, the comments \`//= id\` in the sources and the titles of the
 tests; do not edit. The clauses are in our own words; STATED is what an RFC says without one of the words of RFC 2119.`;
 
 function renderSpec({ rfc, title, clauses }: Spec, evidence: Evidence): string {
@@ -166,9 +166,9 @@ if (import.meta.main) {
       mkdirSync(dirname(file), { recursive: true });
       writeFileSync(file, text);
     } else if (!existsSync(file) || readFileSync(file, "utf8") !== text) {
-      wrong.push(`${path} is stale: run \`bun run tools/gen-conformance.ts\``);
+      wrong.push(`${path} is stale: run \`npm run generate\``);
     }
   }
   for (const line of wrong) process.stderr.write(`${line}\n`);
-  process.exitCode = wrong.length > 0 ? 1 : 0;
+  process.exitCode = process.argv.includes("--check") && wrong.length > 0 ? 1 : 0;
 }

@@ -10,11 +10,11 @@ import { type JsonSchema, makeSchema, renderSchema, SCHEMA_PATH } from "../../to
 const root = dirname(dirname(import.meta.dir));
 const read = (path: string): string => readFileSync(join(root, path), "utf8");
 
-test(`${SCHEMA_PATH} is up to date (bun run tools/gen-schema.ts)`, () => {
+test(`${SCHEMA_PATH} is up to date (npm run generate)`, () => {
   expect(read(SCHEMA_PATH)).toBe(renderSchema());
 });
 
-test.each([...PAGES])("$path is up to date (bun run tools/gen-configuration-docs.ts)", ({ path, render }) => {
+test.each([...PAGES])("$path is up to date (npm run generate)", ({ path, render }) => {
   expect(read(path)).toBe(render());
 });
 
