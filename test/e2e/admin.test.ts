@@ -183,6 +183,30 @@ describe("the administrator", () => {
   });
 });
 
+test("examples/steer-while-it-runs.ts, as its reader would run it", async () => {
+  const root = join(import.meta.dir, "..", "..");
+  const run = async (password: string) => {
+    const child = Bun.spawn([process.execPath, "examples/steer-while-it-runs.ts"], {
+      cwd: root,
+      env: {
+        ...process.env,
+        SOCKEYE_ADMIN_PORT: `${admin.port}`,
+        SOCKEYE_ADMIN_UDP_PORT: `${admin.udpPort}`,
+        SOCKEYE_ADMIN_USER: "root",
+        SOCKEYE_ADMIN_PASSWORD: password,
+      },
+      stdout: "pipe",
+      stderr: "pipe",
+    });
+    const [stdout, stderr] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
+    return { status: await child.exited, stdout, stderr };
+  };
+  const done = await run(PASSWORD);
+  expect(done).toMatchObject({ status: 0, stderr: "" });
+  expect(done.stdout).toMatch(/^\d+ clients so far, 0 now, \d+ bytes relayed\nthe relay buffer is 65536 bytes\n$/);
+  expect(await run("wrong")).toMatchObject({ status: 1, stdout: "" });
+});
+
 describe("listeners", () => {
   test("an admin port in use ends the start with the options that help", async () => {
     const args = [...UDP, "--admin", "root:x", "--admin-udp-port", `${admin.udpPort}`];
