@@ -1,8 +1,11 @@
 /**
  * Results as Markdown: a table for each workload, and what the project has promised.
  *
- * usage: bun bench/report.ts RESULTS.json
+ * usage: bun bench/report.ts RESULTS.json        writes docs/benchmarks.md
  */
+
+import { writeFileSync } from "node:fs";
+import { join, relative } from "node:path";
 
 import { type Results, ratioOf, summaryOf } from "./results.ts";
 import type { Summary } from "./statistics.ts";
@@ -111,11 +114,31 @@ export function report(results: Results): string {
   ].join("\n");
 }
 
+/** docs/benchmarks.md, made of the results in the file at `path`. */
+function page(results: Results, path: string): string {
+  const root = join(import.meta.dir, "..");
+  const busy = results.loadAverage > 1 ? " Other work ran on the machine meanwhile, which the spread shows." : "";
+  return [
+    "# Benchmarks",
+    "",
+    "What Sockeye costs, beside the least that a relay can cost and beside other proxies, in one run of `npm run bench` on one",
+    "machine. [The method](../bench/METHOD.md) says what is measured, what a column means, and what it cannot show.",
+    `The data are in [${relative(root, path)}](../${relative(root, path)}).${busy}`,
+    "",
+    report(results),
+  ].join("\n");
+}
+
 if (import.meta.main) {
   const path = process.argv[2];
   if (path === undefined) {
     process.stderr.write("usage: bun bench/report.ts RESULTS.json\n");
     process.exit(2);
   }
-  process.stdout.write(report((await Bun.file(path).json()) as Results));
+  const results = (await Bun.file(path).json()) as Results;
+  const target = join(import.meta.dir, "..", "docs", "benchmarks.md");
+  writeFileSync(target, page(results, path));
+  // The formatter aligns the tables as it wants to find them.
+  const { exitCode, stderr } = Bun.spawnSync(["npx", "biome", "format", "--write", target]);
+  if (exitCode !== 0) throw new Error(stderr.toString());
 }
