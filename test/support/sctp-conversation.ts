@@ -126,7 +126,7 @@ export class Program {
       expect(record.wasConnected).toBe(false);
       record.wasConnected = true;
     }
-    if (event.kind === "message") record.received.push(readMessage(event.bytes));
+    if (event.kind === "message") this.read(record, event.bytes);
     if (event.kind === "closed") {
       record.reason = event.reason;
       record.closedAtMs = this.net.nowMs;
@@ -134,6 +134,11 @@ export class Program {
       return;
     }
     this.#work(record);
+  }
+
+  /** Takes the account of a message. */
+  protected read(record: Record, bytes: Uint8Array): void {
+    record.received.push(readMessage(bytes));
   }
 
   /** Sends as much as the endpoint takes, and ends when the plan says so. */
@@ -189,4 +194,23 @@ export function expectNothingLeft(...programs: readonly Program[]): void {
     expect(live).toEqual([]);
     expect(records.filter(({ isForgotten, reason }) => !isForgotten && reason === undefined)).toEqual([]);
   }
+}
+
+/** A program that takes whatever comes, where others may put in a word. */
+export class Talker extends Program {
+  messageCount = 0;
+
+  protected override read(): void {
+    this.messageCount++;
+  }
+}
+
+/** Ends what the programs' plans have left open, and plays until nothing happens any more. */
+export function endAll(net: VirtualNet, ...programs: readonly Program[]): void {
+  net.run(net.nowMs + 10_000);
+  for (const { endpoint, live } of programs) {
+    for (const { association } of live) endpoint.shutdown(association, net.nowMs);
+  }
+  expect(net.run(net.nowMs + 3_600_000)).toBe(true);
+  expectNothingLeft(...programs);
 }
