@@ -40,6 +40,7 @@ export function run(args: readonly string[]): number {
   if (action === "check" && path !== undefined) {
     const result = loadConfig(path, []);
     if (result.kind === "invalid") mistakes.push(...result.mistakes);
+    else for (const warning of result.warnings ?? []) process.stderr.write(`sockeye config: warning: ${warning}\n`);
   }
   if (mistakes.length > 0) {
     process.stderr.write(formatMistakes(CONFIG.name, mistakes.map(formatMistake)));

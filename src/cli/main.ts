@@ -55,14 +55,16 @@ async function main(args: readonly string[]): Promise<number> {
     process.stdout.write(help());
     return ExitStatus.Done;
   }
-  if (name === "-V" || name === "--version") {
+  if ((name === "-V" || name === "--version") && rest.length === 0) {
     process.stdout.write(`${packageJson.version}\n`);
     return ExitStatus.Done;
   }
   const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   if (command === undefined) {
+    // Not shown: it may be a password that was meant for an option.
+    const place = name.startsWith("-") ? "argument 1: no command" : "argument 1: no such command";
     const known = Object.keys(COMMANDS).join(", ");
-    process.stderr.write(`sockeye: no such command; wanted: ${known}\nRun 'sockeye --help' for what they do.\n`);
+    process.stderr.write(`sockeye: ${place}; wanted: ${known}, and then its options\nRun 'sockeye --help' for more.\n`);
     return ExitStatus.WrongUsage;
   }
   return await command.run(rest);

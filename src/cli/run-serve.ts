@@ -20,10 +20,16 @@ const LOG_CLOSE_MS = 1000;
  *
  * @param config - What to start with.
  * @param reload - Reads the configuration again, as SIGHUP asks.
+ * @param warnings - What is legal and yet unwise in `config`.
  */
-export async function runServe(config: Config, reload: () => ConfigResult): Promise<number> {
+export async function runServe(
+  config: Config,
+  reload: () => ConfigResult,
+  warnings: readonly string[] = [],
+): Promise<number> {
   // The ready line is part of the interface: it is written whatever the level, which holds from then on.
   const log = openStderrLog({ ...config.log, level: config.log.level === "debug" ? "debug" : "info" }, systemClock);
+  for (const warning of warnings) log.warn(warning);
   const app = await startApp(config, log);
   if (app === undefined) {
     await log.close(LOG_CLOSE_MS);
@@ -89,6 +95,7 @@ function reloadApp(app: App, log: StderrLog, reload: () => ConfigResult): void {
     log.error("the configuration is not taken over: the proxy goes on with the one before");
     return;
   }
+  for (const warning of result.warnings ?? []) log.warn(warning);
   app.reload(result.value);
   log.info(`reloaded: socks ${app.socksEndpoints.join(" ")}`, { socks: app.socksEndpoints });
   log.configure(result.value.log);

@@ -23,7 +23,7 @@ export async function run(args: readonly string[]): Promise<number> {
   }
   // Loaded only now: whoever asks for help need not wait for the whole program.
   const { runServe } = await import("./run-serve.ts");
-  const status = await runServe(first.value, load);
+  const status = await runServe(first.value, load, first.warnings);
   // All is said and closed; a timer that is still set somewhere is no reason to stay.
   return process.exit(status);
 }

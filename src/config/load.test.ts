@@ -1,5 +1,7 @@
 import { describe, expect, test } from "bun:test";
+import { chmodSync, writeFileSync } from "node:fs";
 import fc from "fast-check";
+import { scratchDir } from "../../test/support/scratch-dir.ts";
 import type { Config } from "./config.ts";
 import { type ConfigResult, loadConfig, type OptionValue, parseConfig } from "./load.ts";
 import { formatMistake } from "./mistake.ts";
@@ -153,6 +155,33 @@ describe("the file", () => {
     const found = mistakes(loadConfig("/nonexistent/sockeye.toml", [option("--port", "socks", "port", "x")]));
     expect(found[0]).toMatch(/^--config \| "\/nonexistent\/sockeye.toml" \| a file that can be read \(ENOENT/);
     expect(found[1]).toStartWith('--port | "x"');
+  });
+});
+
+describe("a file with passwords", () => {
+  const load = (mode: number, text: string) => {
+    using dir = scratchDir();
+    writeFileSync(dir.file("sockeye.toml"), text);
+    chmodSync(dir.file("sockeye.toml"), mode);
+    const result = loadConfig(dir.file("sockeye.toml"), []);
+    return result.kind === "done" ? result.warnings : result.mistakes;
+  };
+  const plain = 'users = [{ name = "alice", password = "wonderland" }]';
+
+  test("that others may read is worth a warning, without the password", () => {
+    for (const mode of [0o644, 0o640, 0o604]) {
+      const warnings = load(mode, plain);
+      expect(warnings).toHaveLength(1);
+      expect(String(warnings)).toContain("chmod 600");
+      expect(String(warnings)).not.toContain("wonderland");
+    }
+    expect(load(0o644, "[admin]\nuser = { name = 'root', password = 'toor' }")).toHaveLength(1);
+  });
+
+  test("that nobody else may read, or that has only hashes, is not", () => {
+    expect(load(0o600, plain)).toBeUndefined();
+    expect(load(0o644, `users = [{ name = "alice", password_hash = "${HASH}" }]`)).toBeUndefined();
+    expect(load(0o644, "")).toBeUndefined();
   });
 });
 

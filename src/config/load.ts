@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { parse, TomlError } from "smol-toml";
 import type { z } from "zod";
 import type { Config, ListenConfig, SocksConfig, UserConfig } from "./config.ts";
+import { warnOfReaders } from "./file-mode.ts";
 import { displayValue, type Mistake } from "./mistake.ts";
 import { brokenRules, isTable, type RawMistake, type RawTable } from "./rules.ts";
 import { SCHEMA, type Sections, type SocksSection } from "./schema.ts";
@@ -33,14 +34,18 @@ export interface OptionValue {
 }
 
 export type ConfigResult =
-  | { readonly kind: "done"; readonly value: Config }
+  /** `warnings`: what is legal and yet unwise, a sentence each. */
+  | { readonly kind: "done"; readonly value: Config; readonly warnings?: readonly string[] }
   | { readonly kind: "invalid"; readonly mistakes: readonly Mistake[] };
 
 /** Reads the file named `path`, if any, and makes a configuration of it and the command line. */
 export function loadConfig(path: string | undefined, commandLine: readonly OptionValue[]): ConfigResult {
   if (path === undefined) return parseConfig({ commandLine });
   try {
-    return parseConfig({ file: { name: path, text: readFileSync(path, "utf8") }, commandLine });
+    const result = parseConfig({ file: { name: path, text: readFileSync(path, "utf8") }, commandLine });
+    if (result.kind === "invalid") return result;
+    const warning = warnOfReaders(path, result.value);
+    return warning === undefined ? result : { ...result, warnings: [warning] };
   } catch (error) {
     const unreadable = {
       path: "--config",

@@ -20,7 +20,15 @@ describe("sockeye", () => {
   test("a command that does not exist: status 2 and what there is", async () => {
     const { status, stdout, stderr } = await runSockeye(["sevre"]);
     expect([status, stdout]).toEqual([2, ""]);
-    expect(stderr).toContain("wanted: serve,");
+    expect(stderr).toContain("no such command; wanted: serve,");
+    for (const args of [
+      ["--port", "1", "serve"],
+      ["--version", "serve"],
+    ]) {
+      const wrong = await runSockeye(args);
+      expect([wrong.status, wrong.stdout]).toEqual([2, ""]);
+      expect(wrong.stderr).toContain("no command; wanted: serve,");
+    }
   });
 
   test("--version", async () => {
@@ -126,6 +134,19 @@ describe("sockeye serve", () => {
     expect(seen).not.toContain("hush");
     expect(await proxy.stop()).toBe(0);
     expect(proxy.stderr.text() + proxy.stdout.text()).not.toContain("hush");
+  });
+
+  test("a file with passwords that others may read is worth a warning", async () => {
+    using dir = scratchDir();
+    const path = dir.file("sockeye.toml");
+    writeFileSync(path, '[[users]]\nname = "alice"\npassword = "hush"\n', { mode: 0o644 });
+    await using proxy = await startProxy(["--config", path]);
+    expect(proxy.stderr.text()).toContain("chmod 600");
+    expect(await proxy.stop()).toBe(0);
+    const { status, stderr } = await runSockeye(["config", "check", "-c", path]);
+    expect(status).toBe(0);
+    expect(stderr).toContain("chmod 600");
+    expect(proxy.stderr.text() + stderr).not.toContain("hush");
   });
 
   test("SIGHUP takes the file anew; a file with mistakes changes nothing", async () => {
