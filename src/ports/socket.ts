@@ -13,7 +13,7 @@ export interface Stream {
 
 /** Whoever a socket's events go to at the moment: the `data` of a socket. It changes as the connection goes on. */
 export interface SocketOwner {
-  /** Bytes arrived: a view that is valid during the call only. */
+  /** Bytes arrived. Nobody writes to them again: they may be kept, in whole or in part, without a copy. */
   handleData(chunk: Uint8Array): void;
   /** The socket takes bytes again. */
   handleDrain(): void;

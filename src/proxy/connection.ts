@@ -213,11 +213,17 @@ export class Connection implements SocketOwner, CommandHost {
     const verdict = users.authenticate(uname, passwd);
     if (typeof verdict === "string") this.#judge(verdict, user);
     else
-      verdict.then((late) => {
-        if (this.#closed) return;
-        this.#judge(late, user);
-        this.#pump();
-      });
+      verdict.then(
+        (late) => {
+          if (this.#closed) return;
+          this.#judge(late, user);
+          this.#pump();
+        },
+        (fault) => {
+          this.#socket.terminate();
+          throw fault;
+        },
+      );
   }
 
   #judge(verdict: Verdict, user: string | undefined): void {

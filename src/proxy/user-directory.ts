@@ -44,6 +44,8 @@ export class UserDirectory {
   #running = 0;
   /** BOUNDED by `hashQueue`. */
   readonly #waiting: (() => void)[] = [];
+  /** Verdicts to come, by digest and name. BOUNDED by `hashChecks` and `hashQueue`. */
+  readonly #pending = new Map<string, Promise<Verdict>>();
 
   /** @param key - 32 random bytes. */
   constructor(key: Uint8Array, hasher: PasswordHasher, users: readonly UserEntry[], limits: HashLimits) {
@@ -89,7 +91,8 @@ export class UserDirectory {
 
   /** Judges a name and a password, both copied or used before this returns. A promise only where a hash is computed. */
   authenticate(uname: Uint8Array, passwd: Uint8Array): Verdict | Promise<Verdict> {
-    const account = this.#accounts.get(latin1(uname));
+    const name = latin1(uname);
+    const account = this.#accounts.get(name);
     const digest = this.#digest(passwd);
     // Compared in any case: with the account's digest, or with one that nothing has.
     const known = account?.digest ?? this.#key.subarray(0, digest.length);
@@ -98,15 +101,17 @@ export class UserDirectory {
     if (this.#decoy === undefined) return "refused";
     // With a hash anywhere, every refusal costs one: else the time would tell which names exist.
     const phc = account?.kind === "hash" ? account.phc : this.#decoy;
-    return this.#checkHash(passwd.slice(), phc, digest, account?.kind === "hash" ? account : undefined);
+    // A browser opens a dozen connections at once: they wait for the same verdict.
+    const question = `${latin1(digest)}${name}`;
+    const pending = this.#pending.get(question);
+    if (pending !== undefined) return pending;
+    // `Uint8Array.from`: the `slice` of a Buffer would be a view.
+    const verdict = this.#checkHash(name, Uint8Array.from(passwd), phc, digest);
+    this.#pending.set(question, verdict);
+    return verdict.finally(() => this.#pending.delete(question));
   }
 
-  async #checkHash(
-    passwd: Uint8Array,
-    phc: string,
-    digest: Uint8Array,
-    account: { digest: Uint8Array | undefined } | undefined,
-  ): Promise<Verdict> {
+  async #checkHash(name: string, passwd: Uint8Array, phc: string, digest: Uint8Array): Promise<Verdict> {
     if (this.#running >= this.#limits.hashChecks) {
       if (this.#waiting.length >= this.#limits.hashQueue) return "busy";
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
@@ -115,7 +120,9 @@ export class UserDirectory {
     }
     try {
       const isRight = await this.#hasher.verify(passwd, phc);
-      if (!isRight || account === undefined) return "refused";
+      // Looked up again: a reload may have taken the user away meanwhile.
+      const account = this.#accounts.get(name);
+      if (!isRight || account?.kind !== "hash" || account.phc !== phc) return "refused";
       account.digest = digest;
       return "accepted";
     } finally {

@@ -2,7 +2,7 @@
  * Two connected sockets and the bytes between them. It moves bytes and never looks at them.
  *
  * Each direction stands alone. What one socket gives is written to the other at once; what the other cannot take is
- * copied and kept, and when that reaches the buffer size the giving socket is no longer read, so that the back-pressure
+ * kept, and when that reaches the buffer size the giving socket is no longer read, so that the back-pressure
  * goes on to its sender. FIN is passed on after the last byte, and the other direction lives on; RST is passed on as RST,
  * after the bytes that came before it.
  */
@@ -53,7 +53,7 @@ export class Side implements SocketOwner {
   /** Set by the tunnel right after both sides exist. */
   peer!: Side;
 
-  /** Copies of what the socket could not take yet. BOUNDED by the buffer size and one read. */
+  /** What the socket could not take yet: the chunks of the reads, or their ends. BOUNDED by the buffer size and one read. */
   #queue: Uint8Array[] = [];
   #queuedBytes = 0;
   /** The first bytes of the queue that are the end of a handshake and count as no payload. */
@@ -87,7 +87,7 @@ export class Side implements SocketOwner {
     return this.#queuedBytes;
   }
 
-  /** The socket gave bytes: a view that is valid during the call only. */
+  /** The socket gave bytes, which are ours from now on. */
   handleData(chunk: Uint8Array): void {
     this.#tunnel.touch();
     const { peer } = this;
@@ -101,7 +101,7 @@ export class Side implements SocketOwner {
       if (taken === chunk.length) return;
       rest = chunk.subarray(taken);
     }
-    peer.#queue.push(rest.slice());
+    peer.#queue.push(rest);
     peer.#queuedBytes += rest.length;
     this.applyBufferSize();
   }
@@ -145,7 +145,7 @@ export class Side implements SocketOwner {
 
   /** Takes the end of a handshake that the socket could not take at once; it goes out before all payload. */
   queueUncounted(bytes: Uint8Array): void {
-    this.#queue.unshift(bytes.slice());
+    this.#queue.unshift(bytes);
     this.#queuedBytes += bytes.length;
     this.#uncountedBytes += bytes.length;
   }
