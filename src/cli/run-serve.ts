@@ -37,6 +37,7 @@ export async function runServe(
   }
   // Whoever has read the ready line may send signals.
   const stopped = stopSignal();
+  surviveBugs(log);
   process.on("SIGHUP", () => reloadApp(app, log, reload));
   log.info(...readyLine(app));
   log.configure(config.log);
@@ -45,6 +46,14 @@ export async function runServe(
   log.info("stopped");
   await log.close(LOG_CLOSE_MS);
   return ExitStatus.Done;
+}
+
+/** A bug that one connection meets ends that connection; thousands of others have nothing to do with it. */
+function surviveBugs(log: StderrLog): void {
+  const report = (fault: unknown): void =>
+    log.error(`a bug of Sockeye: ${String(fault)}`, { stack: fault instanceof Error ? fault.stack : undefined });
+  process.on("uncaughtException", report);
+  process.on("unhandledRejection", report);
 }
 
 async function startApp(config: Config, log: StderrLog): Promise<App | undefined> {

@@ -11,6 +11,7 @@ import { formatIp } from "../bytes/ip.ts";
 import type { Dial, Dialer, DialListener, DialOptions } from "../ports/dialer.ts";
 import type { Endpoint, SocketOwner } from "../ports/socket.ts";
 import { EINPROGRESS, errnoName } from "./errno.ts";
+import { endFaultySocket } from "./handler-fault.ts";
 import {
   AF_INET,
   AF_INET6,
@@ -152,7 +153,6 @@ const HANDLERS: SocketHandler<SocketOwner> = {
   drain: (socket) => socket.data.handleDrain(),
   end: (socket) => socket.data.handleEnd(),
   close: (socket, fault) => socket.data.handleClose((fault as { code?: string } | undefined)?.code),
-  // Bun reports every failure by `close`, too.
-  error: () => undefined,
+  error: endFaultySocket,
   connectError: (socket, fault) => socket.data.handleClose((fault as { code?: string }).code),
 };

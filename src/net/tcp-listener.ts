@@ -10,6 +10,7 @@ import type { Socket, SocketHandler, TCPSocketListener } from "bun";
 import { formatEndpoint, formatIp, parseIp } from "../bytes/ip.ts";
 import type { Endpoint, SocketOwner } from "../ports/socket.ts";
 import { errnoName } from "./errno.ts";
+import { endFaultySocket } from "./handler-fault.ts";
 import {
   AF_INET,
   AF_INET6,
@@ -185,7 +186,6 @@ function handlersFor(accept: Accept, noDelay: boolean): SocketHandler<SocketOwne
     drain: (socket) => socket.data.handleDrain(),
     end: (socket) => socket.data.handleEnd(),
     close: (socket, fault) => socket.data.handleClose((fault as { code?: string } | undefined)?.code),
-    // Bun reports every failure by `close`, too.
-    error: () => undefined,
+    error: endFaultySocket,
   };
 }

@@ -152,7 +152,7 @@ export class Side implements SocketOwner {
 
   /** Stops or resumes reading this socket by what its peer holds and the buffer size in force now. */
   applyBufferSize(): void {
-    if (this.#closed) return;
+    if (this.#closed || this.#broken) return;
     const { bufferSize } = this.#tunnel.settings;
     const held = this.peer.#queuedBytes;
     if (!this.#paused && held >= bufferSize) {
@@ -160,9 +160,14 @@ export class Side implements SocketOwner {
       this.stream.pause();
     } else if (this.#paused && held * 2 <= bufferSize) {
       // Not at the first free byte: each resumed read costs a turn of the event loop.
-      this.#paused = false;
-      this.stream.resume();
+      this.#resume();
     }
+  }
+
+  #resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.stream.resume();
   }
 
   /** Ends the socket at once, with RST. */
@@ -190,7 +195,11 @@ export class Side implements SocketOwner {
   /** Returns what the socket took, or -1 when it is gone: its `close` is on the way. */
   #write(bytes: Uint8Array): number {
     const taken = this.stream.write(bytes);
-    if (taken < 0) this.#broken = true;
+    if (taken < 0) {
+      this.#broken = true;
+      // A paused socket would not notice its own end.
+      this.#resume();
+    }
     return taken;
   }
 

@@ -9,7 +9,7 @@ import type { ConnectedSocket, SocketOwner } from "../../src/ports/socket.ts";
  * - a FIN after our own shows as `close` and not as `end`;
  * - a RST shows as `close` with its code, after all bytes before it, read or paused;
  * - a write that meets the RST first takes the code away with it: it returns -1, and `end` and a `close` without a code
- *   follow.
+ *   follow, on a paused socket only once it is resumed.
  */
 export class FakeSocket implements ConnectedSocket {
   /** Nobody's until somebody takes it: an event before that is a bug, as it is with Bun. */
@@ -112,6 +112,7 @@ export class FakeSocket implements ConnectedSocket {
   readInbox(): void {
     if (this.isClosed) return;
     if (this.#resetUnnoticed) {
+      if (this.#resetWritten && this.isPaused) return;
       this.#deliverInbox(true);
       if (this.isClosed) return;
       if (this.#resetWritten) this.data.handleEnd();

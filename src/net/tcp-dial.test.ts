@@ -1,0 +1,135 @@
+import { afterEach, describe, expect, test } from "bun:test";
+import { freePort } from "../../test/support/free-port.ts";
+import { echoOrigin, type Origin } from "../../test/support/origin.ts";
+import type { DialListener, DialOptions } from "../ports/dialer.ts";
+import type { ConnectedSocket, Endpoint, SocketOwner } from "../ports/socket.ts";
+import { libc } from "./libc.ts";
+import { TcpDialer } from "./tcp-dial.ts";
+
+const LOOPBACK = Uint8Array.of(127, 0, 0, 1);
+const LOOPBACK6 = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1);
+
+type Outcome = { readonly socket: ConnectedSocket; readonly local: Endpoint } | { readonly code: string };
+
+/** Collects what a connection says. */
+class Collector implements SocketOwner {
+  readonly chunks: Uint8Array[] = [];
+  readonly firstData = Promise.withResolvers<void>();
+  readonly closed = Promise.withResolvers<string | undefined>();
+  handleData(chunk: Uint8Array): void {
+    this.chunks.push(chunk);
+    this.firstData.resolve();
+  }
+  handleDrain(): void {
+    // Nothing waits to be written.
+  }
+  handleEnd(): void {
+    // The tests wait for the close.
+  }
+  handleClose(code: string | undefined): void {
+    this.closed.resolve(code);
+  }
+}
+
+const origins: Origin[] = [];
+afterEach(() => {
+  for (const origin of origins.splice(0)) origin[Symbol.dispose]();
+});
+
+function echo(host?: string): Origin {
+  const origin = echoOrigin(host);
+  origins.push(origin);
+  return origin;
+}
+
+const dialer = new TcpDialer({ noDelay: true });
+
+function dial(ip: Uint8Array, port: number, options: DialOptions = {}, owner = new Collector()): Promise<Outcome> {
+  return new Promise((resolve) => {
+    const listener: DialListener = {
+      onConnected: (socket, local) => {
+        socket.data = owner;
+        resolve({ socket, local });
+      },
+      onFailed: (code) => resolve({ code }),
+    };
+    dialer.dial(ip, port, options, listener);
+  });
+}
+
+async function connected(ip: Uint8Array, port: number, options: DialOptions = {}, owner = new Collector()) {
+  const outcome = await dial(ip, port, options, owner);
+  if ("code" in outcome) throw new Error(`failed: ${outcome.code}`);
+  return { ...outcome, owner };
+}
+
+describe("TcpDialer", () => {
+  for (const [family, host, ip] of [
+    ["IPv4", "127.0.0.1", LOOPBACK],
+    ["IPv6", "::1", LOOPBACK6],
+  ] as const) {
+    test(`${family}: connects, and tells the outgoing socket's own endpoint`, async () => {
+      const { socket, local, owner } = await connected(ip, echo(host).port);
+      expect(local.ip).toEqual(ip);
+      expect(local.port).toBeGreaterThan(0);
+      expect(socket.write(new TextEncoder().encode("hello"))).toBe(5);
+      await owner.firstData.promise;
+      expect(Buffer.concat(owner.chunks).toString()).toBe("hello");
+      socket.terminate();
+      expect(await owner.closed.promise).toBeUndefined();
+    });
+  }
+
+  test("nobody listens: ECONNREFUSED", async () => {
+    expect(await dial(LOOPBACK, freePort())).toEqual({ code: "ECONNREFUSED" });
+  });
+
+  test.skipIf(libc === undefined)("leaves by the source address that it is given", async () => {
+    const { socket, local } = await connected(LOOPBACK, echo().port, { localAddress: Uint8Array.of(127, 0, 0, 77) });
+    expect(local.ip).toEqual(Uint8Array.of(127, 0, 0, 77));
+    expect(local.port).toBeGreaterThan(0);
+    socket.terminate();
+  });
+
+  test.skipIf(libc === undefined)("says why it cannot even begin, and leaves no descriptor open", async () => {
+    const { port } = echo();
+    const before = descriptorCount();
+    expect(await dial(LOOPBACK, port, { localAddress: Uint8Array.of(192, 0, 2, 1) })).toEqual({
+      code: "EADDRNOTAVAIL",
+    });
+    expect(await dial(LOOPBACK, port, { localAddress: LOOPBACK6 })).toEqual({ code: "EAFNOSUPPORT" });
+    expect(await dial(LOOPBACK, port, { interfaceName: "no-such-one" })).toEqual({ code: "ENODEV" });
+    expect(await dial(Uint8Array.of(255, 255, 255, 255), port)).not.toHaveProperty("socket");
+    expect(descriptorCount()).toBe(before);
+  });
+
+  test("given up, it tells nobody, and closes its socket", async () => {
+    const origin = echo();
+    let told = 0;
+    const cancelled = dialer.dial(LOOPBACK, origin.port, {}, { onConnected: () => told++, onFailed: () => told++ });
+    cancelled.cancel();
+    cancelled.cancel();
+    // What was begun later ends later: by then the first one has had its turn.
+    const { socket } = await connected(LOOPBACK, origin.port);
+    expect(told).toBe(0);
+    socket.terminate();
+  });
+
+  test("a hundred at once, each to its own listener", async () => {
+    const origin = echo();
+    const all = await Promise.all(
+      Array.from({ length: 100 }, async (_, index) => {
+        const { socket, owner } = await connected(LOOPBACK, origin.port);
+        socket.write(Uint8Array.of(index));
+        await owner.firstData.promise;
+        socket.terminate();
+        return owner.chunks[0]?.[0];
+      }),
+    );
+    expect(all).toEqual(Array.from({ length: 100 }, (_, index) => index));
+  });
+});
+
+function descriptorCount(): number {
+  return [...new Bun.Glob("*").scanSync({ cwd: "/proc/self/fd", onlyFiles: false })].length;
+}
