@@ -8,7 +8,13 @@ import { scratchDir } from "../../test/support/scratch-dir.ts";
 
 const program = join(dirname(dirname(import.meta.dir)), "test", "support", "log-flood.ts");
 const dir = scratchDir();
-afterAll(() => dir[Symbol.dispose]());
+/** BOUNDED by the tests below. */
+const children: { kill(signal: NodeJS.Signals): void }[] = [];
+afterAll(() => {
+  // Those that a failed test has left; the others have ended.
+  for (const child of children) child.kill("SIGKILL");
+  dir[Symbol.dispose]();
+});
 
 let count = 0;
 
@@ -16,6 +22,7 @@ let count = 0;
 async function flood(stdio: number | "ignore") {
   const report = dir.file(`report-${count++}`);
   const child = Bun.spawn([process.execPath, program, report], { stdio: ["ignore", stdio, stdio] });
+  children.push(child);
   const end = async (): Promise<number> => {
     child.kill("SIGTERM");
     return await within(child.exited, 5000, "the program to end");
