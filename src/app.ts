@@ -5,6 +5,8 @@
 
 import { AdminService } from "./app/admin-service.ts";
 import { type ListenerSet, openListeners } from "./app/listener-set.ts";
+import { CertificateError, familiesOf, type NameResolution, openNameResolution } from "./app/name-resolution.ts";
+import { destinationSorter, outgoingOf } from "./app/outgoing.ts";
 import type { Config } from "./config/config.ts";
 import { descriptorBudget } from "./net/descriptors.ts";
 import { passwordHasher } from "./net/password-hasher.ts";
@@ -26,7 +28,6 @@ import { PortChoice } from "./proxy/port-choice.ts";
 import { ProxyServer } from "./proxy/proxy-server.ts";
 import { Quota } from "./proxy/quota.ts";
 import { UserDirectory } from "./proxy/user-directory.ts";
-import { SystemResolver } from "./resolver/system-resolver.ts";
 import { TimerWheel } from "./time/timer-wheel.ts";
 
 /** Lines a second of one kind that clients can cause. */
@@ -43,6 +44,7 @@ export class App {
   readonly #observer: ProxyObserver;
   readonly #limitedLog: LimitedLog;
   #listeners: ListenerSet;
+  #names: NameResolution;
   #admin: AdminService | undefined;
   /** Changes of the admin service wait for each other. */
   #adminChange: Promise<void> = Promise.resolve();
@@ -50,6 +52,7 @@ export class App {
   /**
    * Opens everything that `config` names, but for the admin protocol, and starts to serve.
    *
+   * @throws {CertificateError} when a DNS server's certificates cannot be read.
    * @throws {ListenError} when a listener cannot be opened; nothing is left open then.
    * @throws The error of `open` when the access log cannot be opened.
    */
@@ -57,6 +60,8 @@ export class App {
     this.#config = config;
     this.#log = log;
     const clock = systemClock;
+    const sort = destinationSorter(new RouteTable(), clock);
+    this.#names = openNameResolution(config.dns, familiesOf(config.outgoing, config.users), { clock, log, sort });
     const accessLog = openAccessLog(config.accessLog, log, clock);
     this.#limitedLog = new LimitedLog(log, clock, LIMITED_LINES_PER_SECOND);
     this.#observer = new ProxyObserver(accessLog, log, this.#limitedLog);
@@ -65,7 +70,8 @@ export class App {
       clock,
       wheel: new TimerWheel(clock),
       dialer: new TcpDialer({ noDelay: config.relay.noDelay }),
-      resolver: new SystemResolver(clock),
+      resolver: this.#names.resolver,
+      sort,
       events: this.#observer,
       clients: new ClientTable(),
       users: new UserDirectory(key, passwordHasher, config.users, config.limits),
@@ -81,7 +87,6 @@ export class App {
         requestsRefused: 0,
         idleTimeouts: 0,
       },
-      outgoing: {},
       udp: {
         sockets: new UdpSockets(),
         routes: new RouteTable(),
@@ -151,6 +156,7 @@ export class App {
     context.bind.settings = config.bind;
     // What an administrator has set since then stays, unless the file says something new.
     if (config.relay.bufferSize !== before.relay.bufferSize) this.#server.setBufferSize(config.relay.bufferSize);
+    this.#reopenNames(config, before);
     this.#reopenAccessLog(config, before);
     this.#listeners = this.#listeners.change(config);
     if (JSON.stringify(config.admin) !== JSON.stringify(before.admin)) this.#changeAdmin();
@@ -168,6 +174,25 @@ export class App {
         this.#log.error(`the admin protocol is not served as configured: ${String(fault)}`);
       }
     });
+  }
+
+  /** A resolver that is configured as before stays, and its cache with it. */
+  #reopenNames(config: Config, before: Config): void {
+    const families = familiesOf(config.outgoing, config.users);
+    const isSame =
+      JSON.stringify([config.dns, families]) ===
+      JSON.stringify([before.dns, familiesOf(before.outgoing, before.users)]);
+    if (isSame) return;
+    const { clock, sort } = this.#context;
+    try {
+      const next = openNameResolution(config.dns, families, { clock, log: this.#log, sort });
+      this.#names.close();
+      this.#names = next;
+      this.#context.resolver = next.resolver;
+    } catch (fault) {
+      if (!(fault instanceof CertificateError)) throw fault;
+      this.#log.error(`names are resolved as before: ${fault.message}`);
+    }
   }
 
   #reopenAccessLog(config: Config, before: Config): void {
@@ -211,9 +236,10 @@ export class App {
 }
 
 /** The part of the context that a reload replaces as a whole. */
-function settingsOf(config: Config): Pick<ProxyContext, "rules" | "timeouts" | "limits" | "session"> {
+function settingsOf(config: Config): Pick<ProxyContext, "outgoing" | "rules" | "timeouts" | "limits" | "session"> {
   const { timeouts, limits } = config;
   return {
+    outgoing: outgoingOf(config.outgoing, config.users),
     rules: new AccessRules(config.destinations),
     timeouts: {
       connectMs: timeouts.connectMs,

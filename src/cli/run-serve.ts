@@ -1,6 +1,7 @@
 /** The life of `sockeye serve`: start, ready, signals, end. Returns the exit status. */
 
 import { StateError } from "../admin/state-directory.ts";
+import { CertificateError } from "../app/name-resolution.ts";
 import { App } from "../app.ts";
 import type { Config } from "../config/config.ts";
 import type { ConfigResult } from "../config/load.ts";
@@ -83,6 +84,7 @@ function readyLine({ socksEndpoints, admin }: App): [message: string, fields: Lo
 
 /** What the operator can do about it. */
 function explain(fault: unknown, config: Config): string {
+  if (fault instanceof CertificateError) return `${fault.message}; see dns.servers`;
   if (fault instanceof ListenError) return `${fault.message}; see --listen and --port`;
   if (fault instanceof SctpError) {
     return `${fault.message}; see --admin-listen, --admin-port, --admin-transport and --admin-udp-port`;

@@ -82,6 +82,21 @@ const OPTIONS: readonly ServeOption[] = [
     read: readNumber,
   },
   {
+    long: "--doh",
+    value: "URL",
+    description: "resolve names by RFC 8484 at this http:// or https:// URL; repeatable, tried in order",
+    defaultText: "none: the system's resolver",
+    key: ["dns", "servers"],
+    repeatable: true,
+  },
+  {
+    long: "--doh-method",
+    value: "post|get",
+    description: "how those queries are sent",
+    defaultText: "post",
+    key: ["dns", "method"],
+  },
+  {
     long: "--buffer-size",
     value: "BYTES",
     description: "relay buffer, 300 to 16777216",

@@ -15,6 +15,8 @@ export interface Config {
   readonly destinations: DestinationsConfig;
   readonly udp: UdpConfig;
   readonly bind: BindConfig;
+  readonly dns: DnsConfig;
+  readonly outgoing: OutgoingConfig;
   readonly accessLog: AccessLogConfig;
   readonly log: LogConfig;
   readonly admin: AdminConfig;
@@ -24,6 +26,9 @@ export interface Config {
 export const USERS_MAX = 65_536;
 /** The most addresses to listen on, for SOCKS and for the admin protocol each. */
 export const LISTEN_MAX = 64;
+/** The most servers for DNS over HTTP, and the most addresses of one. */
+export const DOH_SERVERS_MAX = 16;
+export const DOH_SERVER_ADDRESSES_MAX = 16;
 /** The most entries of one list of address ranges. */
 export const RANGES_MAX = 4096;
 
@@ -51,6 +56,8 @@ export interface UserConfig {
   /** 1 to 255 bytes as UTF-8, which is what a client must send. */
   readonly name: string;
   readonly secret: Secret;
+  /** How this user's connections leave, where it is not as for everybody. */
+  readonly outgoing?: OutgoingWayConfig | undefined;
 }
 
 export type Secret =
@@ -148,6 +155,48 @@ export interface BindConfig {
   readonly waitMs: number;
   /** Of listening sockets. */
   readonly limits: CommandLimitsConfig;
+}
+
+export interface DnsConfig {
+  /** In the order in which they are asked. Without any, the system resolves. BOUNDED by {@link DOH_SERVERS_MAX}. */
+  readonly servers: readonly DnsServerConfig[];
+  readonly method: "post" | "get";
+  readonly fallback: "none" | "system";
+  /** A path, or "off". */
+  readonly hostsFile: string;
+  readonly queryTimeoutMs: number;
+  readonly timeoutMs: number;
+  readonly cacheEntries: number;
+  readonly cacheBytes: number;
+  /** 0: never. */
+  readonly serveStaleMs: number;
+  readonly systemLookups: number;
+  readonly systemQueue: number;
+}
+
+export interface DnsServerConfig {
+  /** An http: or https: URL, or the template of RFC 8484 with `{?dns}` at its end. */
+  readonly url: string;
+  /** IP addresses; empty: those of the URL, or what the system says. BOUNDED by {@link DOH_SERVER_ADDRESSES_MAX}. */
+  readonly addresses: readonly string[];
+  readonly caFile: string | undefined;
+  readonly httpVersion: "auto" | "1.1" | "2";
+}
+
+export interface OutgoingConfig {
+  readonly way: OutgoingWayConfig;
+  readonly resolutionDelayMs: number;
+  readonly attemptDelayMs: number;
+  readonly attempts: number;
+}
+
+/** What is absent is the system's choice; for a user, as for everybody. */
+export interface OutgoingWayConfig {
+  readonly family: "auto" | "prefer-ipv4" | "prefer-ipv6" | "ipv4-only" | "ipv6-only" | undefined;
+  readonly sourceIpv4: string | undefined;
+  readonly sourceIpv6: string | undefined;
+  readonly interfaceName: string | undefined;
+  readonly mark: number | undefined;
 }
 
 export interface AccessLogConfig {

@@ -12,9 +12,11 @@ import {
   type AdminConfig,
   type BindConfig,
   type DestinationsConfig,
+  type DnsConfig,
   LISTEN_MAX,
   type LimitsConfig,
   type LogConfig,
+  type OutgoingConfig,
   RANGES_MAX,
   type RelayConfig,
   type TimeoutsConfig,
@@ -22,20 +24,23 @@ import {
   USERS_MAX,
   type UserConfig,
 } from "./config.ts";
-import { ADDRESS, duration, FLAG, integer, list, oneOf, PORT, PORT_RANGE, rangeList, shortText } from "./values.ts";
+import { DNS } from "./dns-section.ts";
+import { OUTGOING, USER_OUTGOING } from "./outgoing-section.ts";
+import {
+  ADDRESS,
+  duration,
+  FLAG,
+  integer,
+  list,
+  oneOf,
+  PORT,
+  PORT_RANGE,
+  rangeList,
+  shortText,
+  table,
+} from "./values.ts";
 
 const MIB = 1_048_576;
-
-/** A table that knows its keys; every other key is a mistake. `wanted` is said of what is no table at all. */
-function table<Shape extends z.core.$ZodLooseShape>(
-  shape: Shape,
-  wanted: string = "a table",
-): z.ZodObject<Shape, z.core.$strict> {
-  return z.strictObject(shape, {
-    error: (issue) =>
-      issue.code === "unrecognized_keys" ? `one of the keys ${Object.keys(shape).join(", ")}` : wanted,
-  });
-}
 
 const PASSWORD = shortText("a password").describe(
   "The password in clear. Give the file mode 0600, or use password_hash.",
@@ -46,22 +51,50 @@ const PASSWORD_HASH = z
   .regex(/^\$argon2id\$v=19\$m=\d+,t=\d+,p=\d+\$[A-Za-z0-9+/]+\$[A-Za-z0-9+/]+$/, { error: HASH_WANTED })
   .describe("The password as an argon2id hash, as `sockeye hash-password` prints it.");
 
-const USER: z.ZodType<UserConfig> = table(
-  {
-    name: shortText("a name").meta({ description: "What the client sends as its user name.", examples: ["alice"] }),
-    password: PASSWORD.optional(),
-    password_hash: PASSWORD_HASH.optional(),
-  },
-  "a user: NAME:PASSWORD on the command line, in the file a table with the keys name and password or password_hash",
-)
-  .refine((user) => (user.password === undefined) !== (user.password_hash === undefined), {
-    error: "exactly one of the keys password and password_hash",
-    when: ({ value }) => typeof value === "object" && value !== null && !Array.isArray(value),
-  })
-  .transform(({ name, password, password_hash }) => ({
+const ACCOUNT = {
+  name: shortText("a name").meta({ description: "What the client sends as its user name.", examples: ["alice"] }),
+  password: PASSWORD.optional(),
+  password_hash: PASSWORD_HASH.optional(),
+};
+const USER_WANTED =
+  "a user: NAME:PASSWORD on the command line, in the file a table with the keys name and password or password_hash";
+
+interface RawAccount {
+  readonly name: string;
+  readonly password?: string | undefined;
+  readonly password_hash?: string | undefined;
+}
+
+const hasOnePassword = (account: RawAccount): boolean =>
+  (account.password === undefined) !== (account.password_hash === undefined);
+const ONE_PASSWORD: Parameters<ReturnType<typeof table>["refine"]>[1] = {
+  error: "exactly one of the keys password and password_hash",
+  when: ({ value }) => typeof value === "object" && value !== null && !Array.isArray(value),
+};
+
+function credentialsOf({ name, password, password_hash }: RawAccount): UserConfig {
+  return {
     name,
     secret:
       password_hash === undefined ? { kind: "plain", password: password ?? "" } : { kind: "hash", phc: password_hash },
+  };
+}
+
+const ADMIN_USER: z.ZodType<UserConfig> = table(ACCOUNT, USER_WANTED)
+  .refine(hasOnePassword, ONE_PASSWORD)
+  .transform(credentialsOf);
+
+const USER: z.ZodType<UserConfig> = table(
+  {
+    ...ACCOUNT,
+    outgoing: USER_OUTGOING.optional().describe("How this user's connections leave, where it is not as in [outgoing]."),
+  },
+  USER_WANTED,
+)
+  .refine(hasOnePassword, ONE_PASSWORD)
+  .transform(({ outgoing, ...account }) => ({
+    ...credentialsOf(account),
+    ...(outgoing === undefined ? {} : { outgoing }),
   }));
 
 const LISTEN = z.union(
@@ -339,7 +372,7 @@ const ADMIN: z.ZodType<AdminConfig> = table({
       '"kernel": the SCTP of the operating system. "udp": SCTP in UDP (RFC 6951). "auto": the kernel\'s where it has one.',
     ),
   udp_port: PORT.prefault(9899).describe("The UDP port of SCTP in UDP; 0 takes a free one."),
-  user: USER.optional().describe(
+  user: ADMIN_USER.optional().describe(
     "The administrator. Without one, a password is generated and kept in the state directory.",
   ),
   idle: duration("no limit")
@@ -390,6 +423,8 @@ export interface Sections {
   readonly destinations: DestinationsConfig;
   readonly udp: UdpConfig;
   readonly bind: BindConfig;
+  readonly dns: DnsConfig;
+  readonly outgoing: OutgoingConfig;
   readonly access_log: AccessLogConfig;
   readonly log: LogConfig;
   readonly admin: AdminConfig;
@@ -409,6 +444,8 @@ export const SCHEMA: z.ZodType<Sections> = table({
   destinations: DESTINATIONS.prefault({}).describe("Where clients may connect to, and where their datagrams may go."),
   udp: UDP.prefault({}).describe("UDP ASSOCIATE: datagrams through the proxy."),
   bind: BIND.prefault({}).describe("BIND: one connection from outside to a client, as active FTP needs it."),
+  dns: DNS.prefault({}).describe("How names become addresses. See docs/dns.md."),
+  outgoing: OUTGOING.prefault({}).describe("How connections leave the machine."),
   access_log: ACCESS_LOG.prefault({}).describe("One line of JSON for each finished request."),
   log: LOG.prefault({}).describe("Diagnostics, on stderr."),
   admin: ADMIN.prefault({}).describe("The admin protocol over SCTP."),

@@ -100,3 +100,14 @@ export function list<Output, Input>(
   const error = `${wanted}, ${countMin} to ${countMax} entries`;
   return z.array(item, { error }).min(countMin, { error }).max(countMax, { error });
 }
+
+/** A table that knows its keys; every other key is a mistake. `wanted` is said of what is no table at all. */
+export function table<Shape extends z.core.$ZodLooseShape>(
+  shape: Shape,
+  wanted: string = "a table",
+): z.ZodObject<Shape, z.core.$strict> {
+  return z.strictObject(shape, {
+    error: (issue) =>
+      issue.code === "unrecognized_keys" ? `one of the keys ${Object.keys(shape).join(", ")}` : wanted,
+  });
+}

@@ -4,6 +4,7 @@
  */
 
 import type { AttemptRecord, RequestRecord, UdpRecord } from "../ports/proxy-events.ts";
+import type { ResolutionStep } from "../ports/resolver.ts";
 
 /** The line, without its newline. */
 export function formatAccessLogLine(record: RequestRecord): string {
@@ -16,6 +17,7 @@ export function formatAccessLogLine(record: RequestRecord): string {
     destination: endpoint(record.host, record.port),
     connected: connectedOf(record),
     reply: record.reply,
+    lookups: record.lookups === undefined || record.lookups.length === 0 ? undefined : record.lookups.map(lookupOf),
     attempts: record.attempts.map(attemptOf),
     bytes_up: record.bytesUp,
     bytes_down: record.bytesDown,
@@ -34,8 +36,12 @@ function udpOf({ datagramsUp, datagramsDown, targets, dropped }: UdpRecord): obj
   return { datagrams_up: datagramsUp, datagrams_down: datagramsDown, targets, dropped };
 }
 
-function attemptOf({ address, outcome, ms }: AttemptRecord): { address: string; outcome: string; ms: number } {
-  return { address, outcome, ms };
+function attemptOf({ address, startMs, outcome, ms }: AttemptRecord): object {
+  return { address, start_ms: startMs, outcome, ms };
+}
+
+function lookupOf({ source, detail, ms }: ResolutionStep): object {
+  return { source, detail, ms: Math.round(ms * 1000) / 1000 };
 }
 
 /** JSON escapes what a name may contain: control characters cannot forge a line. */

@@ -1,3 +1,5 @@
+import type { ResolutionStep } from "./resolver.ts";
+
 /** What the proxy tells to whoever listens: the logs and the metrics. Calls are cheap and never throw. */
 export interface ProxyEvents {
   /** A request has come to its end, whatever the end was. */
@@ -32,6 +34,8 @@ export type LimitName =
 export interface AttemptRecord {
   /** The address that was tried, as text. */
   readonly address: string;
+  /** When it began, in milliseconds since the request was taken up. */
+  readonly startMs: number;
   /** "connected", "denied" (the rules forbid it), "cancelled", "timeout", or the name of the error number. */
   readonly outcome: string;
   /** How long the attempt took, in milliseconds. */
@@ -90,6 +94,8 @@ export interface RequestRecord {
   /** REP of RFC 1928 §6; `undefined` when the client left before there was an answer. */
   readonly reply: number | undefined;
   readonly attempts: readonly AttemptRecord[];
+  /** What was done to look up the destination's name; nothing for an address. */
+  readonly lookups?: readonly ResolutionStep[];
   /** Payload bytes from the client to the target, and back. */
   readonly bytesUp: number;
   readonly bytesDown: number;

@@ -6,6 +6,7 @@ import type { Address } from "../protocol/socks5/address.ts";
 import { Rep } from "../protocol/socks5/constants.ts";
 import type { Command, CommandHost } from "./command.ts";
 import { advertised, refusalByAccess } from "./command-access.ts";
+import { dialOptionsFor, wayOf } from "./outgoing.ts";
 import type { QuotaLimit } from "./quota.ts";
 import { replyForFailure } from "./reply-for.ts";
 
@@ -119,8 +120,8 @@ export class Bind implements Command {
   /** The address at which `ip` can reach us. */
   #sourceFor(ip: Uint8Array): Uint8Array | "unreachable" | undefined {
     const { bind, outgoing } = this.#host.context;
-    if (outgoing.localAddress?.length === ip.length) return outgoing.localAddress;
-    return bind.routes.sourceFor(ip);
+    const { localAddress } = dialOptionsFor(wayOf(outgoing, this.#host.user), ip);
+    return localAddress ?? bind.routes.sourceFor(ip);
   }
 
   #listen(ip: Uint8Array, wantedPort: number): void {

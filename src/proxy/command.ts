@@ -1,6 +1,7 @@
 /** The seam between a client's connection and what it asked for: each CMD of RFC 1928 §4 is one {@link Command}. */
 
 import type { AttemptRecord, UdpRecord } from "../ports/proxy-events.ts";
+import type { ResolutionStep } from "../ports/resolver.ts";
 import type { ConnectedSocket, Endpoint } from "../ports/socket.ts";
 import type { Address } from "../protocol/socks5/address.ts";
 import type { FailureRep } from "../protocol/socks5/constants.ts";
@@ -44,6 +45,8 @@ export interface Command {
   readonly attempts: readonly AttemptRecord[];
   /** What a UDP association has moved so far. */
   readonly udp?: UdpRecord | undefined;
+  /** What was done to look up the destination's name. BOUNDED by the resolver's deadline. */
+  readonly lookups?: readonly ResolutionStep[];
   /** Begins, once. The outcome may be told to the host before this returns. */
   start(dst: Address): void;
   /** The time that was set has passed. */

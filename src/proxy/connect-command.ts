@@ -1,4 +1,5 @@
 import type { AttemptRecord } from "../ports/proxy-events.ts";
+import type { ResolutionStep } from "../ports/resolver.ts";
 import type { Address } from "../protocol/socks5/address.ts";
 import type { Command, CommandHost } from "./command.ts";
 import { Connect } from "./connect.ts";
@@ -16,15 +17,18 @@ export class ConnectCommand implements Command {
     return this.#connect?.attempts ?? [];
   }
 
+  get lookups(): readonly ResolutionStep[] {
+    return this.#connect?.lookups ?? [];
+  }
+
   start(dst: Address): void {
     const host = this.#host;
-    const { context } = host;
-    host.setDeadlineIn(context.timeouts.connectMs);
-    this.#connect = new Connect(context, context.rules, host.clientIsLocal, context.outgoing, dst.port, {
+    host.setDeadlineIn(host.context.timeouts.connectMs);
+    this.#connect = new Connect(host.context, host, dst, {
       onConnected: (socket, local, target) => host.openTunnel(socket, local, target),
       onFailed: (rep, detail) => host.refuse(rep, detail),
     });
-    this.#connect.start(dst);
+    this.#connect.start();
   }
 
   timeOut(): void {

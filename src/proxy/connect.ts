@@ -1,20 +1,33 @@
 /** The way from a destination as the client named it to a connected socket, or to the reason why there is none. */
 
-import { formatIp, parseIp } from "../bytes/ip.ts";
 import type { Clock } from "../ports/clock.ts";
-import type { Dial, Dialer, DialOptions } from "../ports/dialer.ts";
+import type { Dialer } from "../ports/dialer.ts";
 import type { AttemptRecord } from "../ports/proxy-events.ts";
-import type { Resolution, Resolver } from "../ports/resolver.ts";
+import type { Resolution, ResolutionStep, Resolver } from "../ports/resolver.ts";
 import type { ConnectedSocket, Endpoint } from "../ports/socket.ts";
+import { allowsFamily, familyOf } from "../protocol/dial/family.ts";
+import type { LostReason } from "../protocol/dial/happy-eyeballs.ts";
 import type { Address } from "../protocol/socks5/address.ts";
 import { type FailureRep, Rep } from "../protocol/socks5/constants.ts";
 import type { AccessRules } from "./access-rules.ts";
+import { DialRace } from "./dial-race.ts";
+import { type Outgoing, wayOf } from "./outgoing.ts";
 import { replyForFailures } from "./reply-for.ts";
 
 export interface ConnectPorts {
   readonly clock: Clock;
   readonly dialer: Dialer;
   readonly resolver: Resolver;
+  readonly rules: AccessRules;
+  readonly outgoing: Outgoing;
+  /** Brings addresses into the order of RFC 6724. */
+  readonly sort: (addresses: readonly string[]) => readonly string[];
+}
+
+/** Who asks. */
+export interface ConnectClient {
+  readonly clientIsLocal: boolean;
+  readonly user: string | undefined;
 }
 
 /** What the outcome is told to: one of the two, once, and neither after `cancel` or `timeOut`. */
@@ -29,47 +42,61 @@ export interface ConnectListener {
 
 export class Connect {
   readonly #ports: ConnectPorts;
-  readonly #rules: AccessRules;
-  readonly #clientIsLocal: boolean;
-  readonly #options: DialOptions;
-  readonly #port: number;
+  readonly #dst: Address;
+  readonly #race: DialRace;
+  readonly #policy: Outgoing["way"]["policy"];
   #listener: ConnectListener | undefined;
-  #addresses: readonly Uint8Array[] = [];
-  #next = 0;
-  #dial: Dial | undefined;
-  #current = "";
-  #startedMs = 0;
-  /** Every attempt so far. BOUNDED by the addresses of a name. */
-  readonly attempts: AttemptRecord[] = [];
+  /** What the resolver did. BOUNDED by its deadline: a few queries to a few servers. */
+  readonly #lookups: ResolutionStep[] = [];
+  /** Why the resolver gave no address. */
+  #lookupDetail: string | undefined;
 
-  constructor(
-    ports: ConnectPorts,
-    rules: AccessRules,
-    clientIsLocal: boolean,
-    options: DialOptions,
-    port: number,
-    listener: ConnectListener,
-  ) {
+  constructor(ports: ConnectPorts, client: ConnectClient, dst: Address, listener: ConnectListener) {
     this.#ports = ports;
-    this.#rules = rules;
-    this.#clientIsLocal = clientIsLocal;
-    this.#options = options;
-    this.#port = port;
+    this.#dst = dst;
     this.#listener = listener;
+    const { clock, dialer, rules, outgoing, sort } = ports;
+    const way = wayOf(outgoing, client.user);
+    this.#policy = way.policy;
+    const isAllowed = (ip: Uint8Array) => rules.allows(ip, client.clientIsLocal);
+    this.#race = new DialRace(
+      { clock, dialer, way, timing: outgoing.timing, port: dst.port, sort, isAllowed },
+      {
+        onWon: (socket, local, address) => this.#take()?.onConnected(socket, local, address),
+        onLost: (reason) => this.#lost(reason),
+      },
+    );
+  }
+
+  /** Every attempt so far, in the order of their starts. BOUNDED by `outgoing.attempts`. */
+  get attempts(): readonly AttemptRecord[] {
+    return this.#race.attempts;
+  }
+
+  get lookups(): readonly ResolutionStep[] {
+    return this.#lookups;
   }
 
   /** Begins, once. The outcome may come before this returns. */
-  start(dst: Address): void {
+  start(): void {
+    const { host, port, isIp } = this.#dst;
     // Nobody can listen on port 0; a kernel that is asked to connect there says refused.
-    if (dst.port === 0) {
+    if (port === 0) {
       this.#fail(Rep.ConnectionRefused, "port 0 cannot be connected to");
       return;
     }
-    if (dst.isIp) {
-      this.#tryAll([dst.host]);
+    if (isIp) {
+      if (allowsFamily(this.#policy, familyOf(host))) this.#race.add([4, 6], [host]);
+      else this.#fail(Rep.NetworkUnreachable, `outgoing connections are ${this.#policy}`);
       return;
     }
-    this.#ports.resolver.resolve(dst.host).then(
+    const watch = {
+      onFamily: (family: 4 | 6, addresses: readonly string[]) => {
+        if (this.#listener !== undefined) this.#race.add([family], addresses);
+      },
+      onStep: (step: ResolutionStep) => this.#lookups.push(step),
+    };
+    this.#ports.resolver.resolve(host, watch).then(
       (resolution) => this.#resolved(resolution),
       // A resolver never rejects; one that does has a bug, and the client must not wait for it.
       (fault: unknown) => this.#fail(Rep.GeneralFailure, `the resolver failed: ${String(fault)}`),
@@ -78,90 +105,51 @@ export class Connect {
 
   /** Gives everything up; the listener hears nothing more. */
   cancel(): void {
-    this.#endAttempt("cancelled");
     this.#listener = undefined;
-    this.#dial?.cancel();
+    this.#race.cancel("cancelled");
   }
 
   /** The time for all attempts together is over. */
   timeOut(): void {
-    const isResolving = this.attempts.length === 0 && this.#dial === undefined;
-    this.#endAttempt("timeout");
-    this.#dial?.cancel();
-    this.#fail(Rep.TtlExpired, isResolving ? "the name was not resolved in time" : "the time for connecting is over");
+    const isResolving = this.#race.attempts.length === 0;
+    this.#race.cancel("timeout");
+    const failures = this.attempts.map((attempt) => attempt.outcome);
+    const rep = isResolving ? Rep.TtlExpired : replyForFailures(failures);
+    this.#fail(rep, isResolving ? "the name was not resolved in time" : "the time for connecting is over");
   }
 
+  /** Everything is known about the name; what the race has not heard yet, it hears now. */
   #resolved(resolution: Resolution): void {
     if (this.#listener === undefined) return;
     switch (resolution.kind) {
       case "addresses":
-        this.#tryAll(resolution.addresses);
+        this.#lookupDetail = `the name has no address that may be used (${this.#policy})`;
+        this.#race.add([4, 6], resolution.addresses);
         return;
       case "not-found":
       case "failed":
-        //= rfc1928#6/rep-host-unreachable
-        this.#fail(Rep.HostUnreachable, resolution.detail);
+        this.#lookupDetail = resolution.detail;
+        this.#race.add([4, 6], []);
         return;
       default:
         resolution satisfies never;
     }
   }
 
-  #tryAll(addresses: readonly string[]): void {
-    const parsed: Uint8Array[] = [];
-    for (const address of addresses) {
-      const ip = parseIp(address);
-      if (ip !== undefined) parsed.push(ip);
-    }
-    this.#addresses = parsed;
-    this.#tryNext();
-  }
-
-  #tryNext(): void {
-    for (;;) {
-      const ip = this.#addresses[this.#next++];
-      if (ip === undefined) {
-        this.#fail(replyForFailures(this.attempts.map((attempt) => attempt.outcome)), undefined);
-        return;
-      }
-      this.#current = formatIp(ip);
-      this.#startedMs = this.#ports.clock.nowMs();
-      //= rfc1928#4/evaluate
-      //= rfc1928#6/connect-evaluate
-      if (!this.#rules.allows(ip, this.#clientIsLocal)) {
-        this.#endAttempt("denied");
-        continue;
-      }
-      const attempt = this.#next;
-      const dial = this.#ports.dialer.dial(ip, this.#port, this.#options, {
-        onConnected: (socket, local) => {
-          const target = this.#current;
-          this.#endAttempt("connected");
-          const listener = this.#listener;
-          this.#listener = undefined;
-          listener?.onConnected(socket, local, target);
-        },
-        onFailed: (code) => {
-          this.#endAttempt(code);
-          this.#tryNext();
-        },
-      });
-      // A failure that was known at once has started the next attempt already.
-      if (attempt === this.#next) this.#dial = dial;
-      return;
-    }
-  }
-
-  #endAttempt(outcome: string): void {
-    if (this.#current === "") return;
-    const ms = Math.round((this.#ports.clock.nowMs() - this.#startedMs) * 1000) / 1000;
-    this.attempts.push({ address: this.#current, outcome, ms });
-    this.#current = "";
+  #lost(reason: LostReason): void {
+    //= rfc1928#6/rep-host-unreachable
+    if (reason === "no-addresses") this.#fail(Rep.HostUnreachable, this.#lookupDetail);
+    else this.#fail(replyForFailures(this.attempts.map((attempt) => attempt.outcome)), undefined);
   }
 
   #fail(rep: FailureRep, detail: string | undefined): void {
+    this.#take()?.onFailed(rep, detail);
+  }
+
+  /** The listener, who hears only once. */
+  #take(): ConnectListener | undefined {
     const listener = this.#listener;
     this.#listener = undefined;
-    listener?.onFailed(rep, detail);
+    return listener;
   }
 }

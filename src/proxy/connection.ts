@@ -406,6 +406,7 @@ export class Connection implements SocketOwner, CommandHost {
       bytesUp: this.#tunnel?.target.bytesWritten ?? udp?.bytesUp ?? 0,
       bytesDown: this.#tunnel?.client.bytesWritten ?? udp?.bytesDown ?? 0,
       udp,
+      lookups: this.#command?.lookups ?? [],
       end,
       detail: this.#detail ?? code,
     });

@@ -2,7 +2,7 @@
 
 import type { Clock } from "../ports/clock.ts";
 import type { DatagramSockets } from "../ports/datagram-socket.ts";
-import type { Dialer, DialOptions } from "../ports/dialer.ts";
+import type { Dialer } from "../ports/dialer.ts";
 import type { PeerListeners } from "../ports/peer-listener.ts";
 import type { ProxyEvents } from "../ports/proxy-events.ts";
 import type { Resolver } from "../ports/resolver.ts";
@@ -12,6 +12,7 @@ import type { RelaySettings, RelayTotals } from "../relay/tunnel.ts";
 import type { TimerWheel } from "../time/timer-wheel.ts";
 import type { AccessRules } from "./access-rules.ts";
 import type { ClientLimits, Clients } from "./client-table.ts";
+import type { Outgoing } from "./outgoing.ts";
 import type { PortChoice } from "./port-choice.ts";
 import type { Quota, QuotaLimits } from "./quota.ts";
 import type { UserDirectory } from "./user-directory.ts";
@@ -112,5 +113,7 @@ export interface ProxyContext {
   timeouts: ProxyTimeouts;
   limits: ClientLimits;
   session: ServerSessionOptions;
-  outgoing: DialOptions;
+  outgoing: Outgoing;
+  /** Brings addresses into the order in which they are to be tried (RFC 6724). */
+  readonly sort: (addresses: readonly string[]) => readonly string[];
 }

@@ -82,6 +82,7 @@ export class UdpAssociate implements Command {
     const association = new UdpAssociation(host.context, {
       address: host.clientAddress,
       isLocal: host.clientIsLocal,
+      user: host.user,
       port: declaredPort(dst, host.clientAddress),
     });
     const port = association.open(localIp);

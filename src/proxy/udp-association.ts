@@ -8,8 +8,10 @@
 import { formatIp, parseIp } from "../bytes/ip.ts";
 import type { DatagramListener, DatagramSocket } from "../ports/datagram-socket.ts";
 import type { DropReason, UdpRecord } from "../ports/proxy-events.ts";
+import { allowsFamily } from "../protocol/dial/family.ts";
 import { measureDatagramHeader } from "../protocol/socks5/datagram.ts";
 import type { ProxyContext, UdpSettings } from "./context.ts";
+import { dialOptionsFor, type OutgoingWay, wayOf } from "./outgoing.ts";
 import { type UdpPeer, UdpPeers } from "./udp-peers.ts";
 import { UdpTargets } from "./udp-targets.ts";
 
@@ -20,6 +22,7 @@ export interface UdpClient {
   /** Canonical text. */
   readonly address: string;
   readonly isLocal: boolean;
+  readonly user: string | undefined;
   /** From where the client has declared to send; 0 where it has not: then its first datagram says it. */
   readonly port: number;
 }
@@ -28,6 +31,7 @@ export class UdpAssociation {
   readonly #context: ProxyContext;
   readonly #settings: UdpSettings;
   readonly #client: UdpClient;
+  readonly #way: OutgoingWay;
   readonly #peers: UdpPeers;
   readonly #targets: UdpTargets;
   #rules: ProxyContext["rules"];
@@ -52,6 +56,7 @@ export class UdpAssociation {
     this.#context = context;
     this.#settings = context.udp.settings;
     this.#client = client;
+    this.#way = wayOf(context.outgoing, client.user);
     this.#clientPort = client.port;
     this.#clientText = client.address;
     this.#rules = context.rules;
@@ -66,7 +71,8 @@ export class UdpAssociation {
         this.#followRules();
         return this.#peers.enter(ip);
       },
-      isReachable: (ip) => context.udp.routes.sourceFor(ip) !== "unreachable",
+      isReachable: (ip) =>
+        allowsFamily(this.#way.policy, ip.length === 4 ? 4 : 6) && context.udp.routes.sourceFor(ip) !== "unreachable",
       send: (peer, port, payload) => this.#sendTo(peer, port, payload),
       onDropped: (reason, datagrams) => this.#drop(reason, datagrams),
     });
@@ -183,8 +189,9 @@ export class UdpAssociation {
 
   #openOutside(any: Uint8Array): DatagramSocket | undefined {
     if (this.#isClosed) return undefined;
-    const { udp, outgoing, totals } = this.#context;
-    const ip = outgoing.localAddress?.length === any.length ? outgoing.localAddress : any;
+    const { udp, totals } = this.#context;
+    const outgoing = dialOptionsFor(this.#way, any);
+    const ip = outgoing.localAddress ?? any;
     const { receiveBufferSize } = this.#settings;
     const socket = udp.sockets.open(
       { ip, port: 0, receiveBufferSize, outgoing },

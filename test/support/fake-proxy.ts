@@ -5,9 +5,11 @@ import type { PasswordHasher } from "../../src/ports/password-hasher.ts";
 import type { LimitName, ProxyEvents, RequestRecord } from "../../src/ports/proxy-events.ts";
 import type { Resolution, Resolver } from "../../src/ports/resolver.ts";
 import type { Endpoint } from "../../src/ports/socket.ts";
+import { HAPPY_EYEBALLS_DEFAULTS } from "../../src/protocol/dial/happy-eyeballs.ts";
 import { AccessRules } from "../../src/proxy/access-rules.ts";
 import { ClientTable } from "../../src/proxy/client-table.ts";
 import type { ProxyContext } from "../../src/proxy/context.ts";
+import { ANY_WAY } from "../../src/proxy/outgoing.ts";
 import { PortChoice } from "../../src/proxy/port-choice.ts";
 import { ProxyServer } from "../../src/proxy/proxy-server.ts";
 import { Quota } from "../../src/proxy/quota.ts";
@@ -186,7 +188,8 @@ export function fakeProxy({
       requestsRefused: 0,
       idleTimeouts: 0,
     },
-    outgoing: {},
+    outgoing: { way: ANY_WAY, waysOfUsers: new Map(), timing: HAPPY_EYEBALLS_DEFAULTS },
+    sort: (addresses) => addresses,
     udp: {
       sockets: datagrams,
       routes,

@@ -1,0 +1,165 @@
+/** Connects to the first address of a name that lets it: the race of RFC 8305, with real attempts and real time. */
+
+import { parseIp } from "../bytes/ip.ts";
+import type { Clock, Timer } from "../ports/clock.ts";
+import type { Dial, Dialer } from "../ports/dialer.ts";
+import type { AttemptRecord } from "../ports/proxy-events.ts";
+import type { ConnectedSocket, Endpoint } from "../ports/socket.ts";
+import type { IpFamily } from "../protocol/dial/family.ts";
+import { HappyEyeballs, type LostReason } from "../protocol/dial/happy-eyeballs.ts";
+import { type AttemptTiming, dialOptionsFor, type OutgoingWay } from "./outgoing.ts";
+
+export interface DialRaceOptions {
+  readonly clock: Clock;
+  readonly dialer: Dialer;
+  readonly way: OutgoingWay;
+  readonly timing: AttemptTiming;
+  readonly port: number;
+  /** Addresses in the order of RFC 6724. */
+  readonly sort: (addresses: readonly string[]) => readonly string[];
+  /** Whether the client may reach an address, 4 or 16 bytes. */
+  readonly isAllowed: (ip: Uint8Array) => boolean;
+}
+
+/** One of the two, once, and neither after `cancel`. May be called before `add` returns. */
+export interface DialRaceListener {
+  onWon(socket: ConnectedSocket, local: Endpoint, address: string): void;
+  onLost(reason: LostReason): void;
+}
+
+/** An attempt, from its start to its outcome. */
+interface Attempt {
+  readonly address: string;
+  readonly startedMs: number;
+  outcome: string;
+  ms: number;
+  dial: Dial | undefined;
+}
+
+const PENDING = "pending";
+
+export class DialRace {
+  readonly #options: DialRaceOptions;
+  readonly #listener: DialRaceListener;
+  readonly #race: HappyEyeballs;
+  readonly #beganMs: number;
+  /** By number. BOUNDED by attemptsMax. */
+  readonly #attempts: Attempt[] = [];
+  #won: { readonly socket: ConnectedSocket; readonly local: Endpoint } | undefined;
+  #timer: Timer | undefined;
+  #isPumping = false;
+  #isOver = false;
+
+  constructor(options: DialRaceOptions, listener: DialRaceListener) {
+    const { way, timing, sort, clock } = options;
+    this.#options = options;
+    this.#listener = listener;
+    this.#beganMs = clock.nowMs();
+    // The time for everything together is the caller's: it counts for look-ups without any race, too.
+    const race = { ...timing, policy: way.policy, sort, deadlineMs: Number.POSITIVE_INFINITY };
+    this.#race = new HappyEyeballs(race, this.#beganMs);
+  }
+
+  /** Every attempt so far, in the order of their starts. */
+  get attempts(): AttemptRecord[] {
+    return this.#attempts.map(({ address, startedMs, outcome, ms }) => ({
+      address,
+      startMs: rounded(startedMs - this.#beganMs),
+      outcome,
+      ms,
+    }));
+  }
+
+  /** Takes the answer for these families: all their addresses, or none. */
+  add(families: readonly IpFamily[], addresses: readonly string[]): void {
+    this.#race.handleAddresses(families, addresses, this.#options.clock.nowMs());
+    this.#pump();
+  }
+
+  /** Gives everything up. @param outcome - What is said of the attempts under way. */
+  cancel(outcome: "cancelled" | "timeout"): void {
+    this.#isOver = true;
+    this.#timer?.cancel();
+    for (const attempt of this.#attempts) this.#abandon(attempt, outcome);
+  }
+
+  /** Does what the race says, until it says nothing more; then waits for its next time. */
+  #pump(): void {
+    // An attempt may fail before `dial` returns, and that news comes back here.
+    if (this.#isPumping) return;
+    this.#isPumping = true;
+    for (let event = this.#race.pollEvent(); event !== undefined && !this.#isOver; event = this.#race.pollEvent()) {
+      if (event.kind === "connect") this.#start(event.attempt, event.address);
+      else if (event.kind === "abandon") this.#abandon(this.#attempts[event.attempt], "cancelled");
+      else this.#end(event);
+    }
+    this.#isPumping = false;
+    if (!this.#isOver) this.#setTimer();
+  }
+
+  #setTimer(): void {
+    this.#timer?.cancel();
+    const { clock } = this.#options;
+    const dueMs = this.#race.pollTimeout();
+    if (dueMs === Number.POSITIVE_INFINITY) return;
+    this.#timer = clock.setTimer(Math.max(0, dueMs - clock.nowMs()), () => {
+      // Timers may fire a moment early; the race's own time is what it asked for.
+      this.#race.handleTimeout(Math.max(dueMs, clock.nowMs()));
+      this.#pump();
+    });
+  }
+
+  #start(number: number, address: string): void {
+    const { clock, dialer, way, port, isAllowed } = this.#options;
+    const ip = parseIp(address);
+    if (ip === undefined) throw new Error(`a resolver gave ${JSON.stringify(address)} for an address`);
+    const attempt: Attempt = { address, startedMs: clock.nowMs(), outcome: PENDING, ms: 0, dial: undefined };
+    this.#attempts[number] = attempt;
+    //= rfc1928#4/evaluate
+    //= rfc1928#6/connect-evaluate
+    if (!isAllowed(ip)) {
+      this.#fail(number, attempt, "denied");
+      return;
+    }
+    attempt.dial = dialer.dial(ip, port, dialOptionsFor(way, ip), {
+      onConnected: (socket, local) => {
+        this.#note(attempt, "connected");
+        this.#won = { socket, local };
+        this.#race.handleConnected(number, clock.nowMs());
+        this.#pump();
+      },
+      onFailed: (code) => this.#fail(number, attempt, code),
+    });
+  }
+
+  #fail(number: number, attempt: Attempt, outcome: string): void {
+    this.#note(attempt, outcome);
+    this.#race.handleFailed(number, this.#options.clock.nowMs());
+    this.#pump();
+  }
+
+  #abandon(attempt: Attempt | undefined, outcome: string): void {
+    if (attempt === undefined || attempt.outcome !== PENDING) return;
+    this.#note(attempt, outcome);
+    attempt.dial?.cancel();
+  }
+
+  #note(attempt: Attempt, outcome: string): void {
+    attempt.outcome = outcome;
+    attempt.ms = rounded(this.#options.clock.nowMs() - attempt.startedMs);
+  }
+
+  #end(event: { kind: "won"; address: string } | { kind: "lost"; reason: LostReason }): void {
+    this.#isOver = true;
+    this.#timer?.cancel();
+    if (event.kind === "lost") {
+      this.#listener.onLost(event.reason);
+      return;
+    }
+    if (this.#won === undefined) throw new Error("a race was won without a connection");
+    this.#listener.onWon(this.#won.socket, this.#won.local, event.address);
+  }
+}
+
+/** Microseconds are enough for a log. */
+const rounded = (ms: number): number => Math.round(ms * 1000) / 1000;
