@@ -145,6 +145,8 @@ export class Bind implements Command {
   #accept(socket: ConnectedSocket, peer: Endpoint | undefined): SocketOwner {
     const address = peer === undefined ? "" : formatIp(peer.ip);
     if (this.#isOver || peer === undefined || !this.#isWelcome(peer.ip, address)) {
+      // Its close comes before this returns, and must find an owner.
+      socket.data = TURNED_AWAY;
       socket.terminate();
       return TURNED_AWAY;
     }

@@ -23,6 +23,7 @@ export const ADDRESS_AT = 3;
 export type DatagramFault = "malformed" | "fragment";
 
 /** How many bytes precede DATA, or why the datagram is to be dropped. DATA may be empty. */
+//= rfc1928#7/header
 export function measureDatagramHeader(bytes: Uint8Array): number | DatagramFault {
   if (bytes.length < 5 || bytes[0] !== 0 || bytes[1] !== 0) return "malformed";
   //= rfc1928#7/no-fragments

@@ -228,6 +228,64 @@ describe("ServerSession", () => {
   });
 });
 
+describe("BIND and UDP ASSOCIATE", () => {
+  const asked = (cmd: Cmd): ServerSession => {
+    const session = new ServerSession(OPEN_TO_ALL, 0);
+    feed(session, GREETING);
+    feed(session, encodeRequest(cmd, encodeDomainAddress("example.org", 21)));
+    return session;
+  };
+
+  test("BIND has two answers; early data wait for the second [rfc1928#6/bind-first-reply] [rfc1928#6/bind-second-reply]", () => {
+    const session = asked(Cmd.Bind);
+    session.bound(BND, 80);
+    expect(drain(session)).toEqual([{ kind: "send", bytes: SUCCESS }]);
+    feed(session, bytesOf("early"));
+    expect(session.isOpen).toBe(false);
+    expect(session.connected(Uint8Array.of(192, 0, 2, 8), 20)).toEqual(bytesOf("early"));
+    expect(drain(session)).toEqual([{ kind: "send", bytes: [5, 0, 0, 1, 192, 0, 2, 8, 0, 20] }]);
+    expect(session.isOpen).toBe(true);
+  });
+
+  test("BIND's second answer may be a refusal [rfc1928#6/bind-second-reply]", () => {
+    const session = asked(Cmd.Bind);
+    session.bound(BND, 80);
+    drain(session);
+    session.refused(Rep.TtlExpired, 0);
+    expect(drain(session)).toEqual([{ kind: "send", bytes: [5, 6, 0, 1, 0, 0, 0, 0, 0, 0] }, { kind: "finish" }]);
+  });
+
+  test("beside an association nothing that the client says is held, and no time limit runs", () => {
+    const session = asked(Cmd.UdpAssociate);
+    feed(session, bytesOf("ahead"));
+    session.associated(BND, 80);
+    expect(drain(session)).toEqual([{ kind: "send", bytes: SUCCESS }]);
+    expect(feed(session, bytesOf("anything"))).toEqual([]);
+    expect(session.heldBytes).toBe(0);
+    expect(session.isOpen).toBe(false);
+    expect(session.isHandshake).toBe(false);
+    expect(session.pollTimeout()).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  test("an association ends with FIN, and the client has its time to do the same", () => {
+    const session = asked(Cmd.UdpAssociate);
+    session.associated(BND, 80);
+    drain(session);
+    session.finish(1000);
+    expect(drain(session)).toEqual([{ kind: "finish" }]);
+    expect(session.isClosing).toBe(true);
+    expect(session.pollTimeout()).toBe(1500);
+  });
+
+  test("answers out of turn are a bug of ours", () => {
+    const session = asked(Cmd.Connect);
+    expect(() => session.finish(0)).toThrow();
+    session.connected(BND, 80);
+    expect(() => session.bound(BND, 80)).toThrow();
+    expect(() => session.associated(BND, 80)).toThrow();
+  });
+});
+
 describe("time", () => {
   test("the handshake has one limit as a whole, however its bytes trickle", () => {
     const session = new ServerSession(WITH_USERS, 100);
