@@ -1,9 +1,11 @@
 import { describe, expect, test } from "bun:test";
 import { type FakeProxy, type FakeProxyOptions, fakeProxy, settle } from "../../test/support/fake-proxy.ts";
 import { FakeSocket } from "../../test/support/fake-socket.ts";
+import { HAPPY_EYEBALLS_DEFAULTS } from "../protocol/dial/happy-eyeballs.ts";
 import { SLOT_MS } from "../time/timer-wheel.ts";
 import { AccessRules } from "./access-rules.ts";
 import type { BindSettings } from "./context.ts";
+import { ANY_WAY } from "./outgoing.ts";
 
 const failure = (rep: number): number[] => [5, rep, 0, 1, 0, 0, 0, 0, 0, 0];
 const text = (value: string): number[] => [...Buffer.from(value)];
@@ -50,7 +52,8 @@ describe("the first reply", () => {
   });
 
   test("an outgoing address of the configuration is where we listen", () => {
-    const { peers } = asked({ change: { outgoing: { localAddress: Uint8Array.of(192, 0, 2, 44) } } });
+    const way = { ...ANY_WAY, sourceIpv4: Uint8Array.of(192, 0, 2, 44) };
+    const { peers } = asked({ change: { outgoing: { way, waysOfUsers: new Map(), timing: HAPPY_EYEBALLS_DEFAULTS } } });
     expect(peers.at(0).address).toBe("192.0.2.44");
   });
 

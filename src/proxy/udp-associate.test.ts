@@ -1,9 +1,11 @@
 import { describe, expect, test } from "bun:test";
 import { type FakeProxy, type FakeProxyOptions, fakeProxy, settle } from "../../test/support/fake-proxy.ts";
 import { FakeSocket } from "../../test/support/fake-socket.ts";
+import { HAPPY_EYEBALLS_DEFAULTS } from "../protocol/dial/happy-eyeballs.ts";
 import { SLOT_MS } from "../time/timer-wheel.ts";
 import { AccessRules } from "./access-rules.ts";
 import type { UdpSettings } from "./context.ts";
+import { ANY_WAY, type Outgoing, type OutgoingWay } from "./outgoing.ts";
 
 const CLIENT = "127.0.0.1";
 const ZEROS = [1, 0, 0, 0, 0, 0, 0];
@@ -15,6 +17,12 @@ const TO_HOST = to(1, 192, 0, 2, 7, 0, 53);
 const TO_NAME = to(3, 11, ...text("example.org"), 0, 53);
 const IPV6 = [0x20, 1, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7];
 const ADDRESS = { kind: "addresses", addresses: ["192.0.2.7"] } as const;
+
+const leaving = (way: Partial<OutgoingWay>): Outgoing => ({
+  way: { ...ANY_WAY, ...way },
+  waysOfUsers: new Map(),
+  timing: HAPPY_EYEBALLS_DEFAULTS,
+});
 
 interface Options extends FakeProxyOptions {
   readonly dst?: readonly number[];
@@ -326,10 +334,10 @@ describe("targets", () => {
   });
 
   test("the outgoing socket leaves the machine as it is told to", () => {
-    const outgoing = { localAddress: Uint8Array.of(192, 0, 2, 44), mark: 7 };
-    const { datagrams, relay, outside } = associated({ change: { outgoing } });
+    const sourceIpv4 = Uint8Array.of(192, 0, 2, 44);
+    const { datagrams, relay, outside } = associated({ change: { outgoing: leaving({ sourceIpv4, mark: 7 }) } });
     expect(outside.address).toBe("192.0.2.44");
-    expect(outside.options.outgoing).toEqual(outgoing);
+    expect(outside.options.outgoing).toEqual({ localAddress: sourceIpv4, mark: 7 });
     relay.receive([...to(4, ...IPV6, 0, 53), 3], CLIENT, 4000);
     expect(datagrams.at(2).address).toBe("::");
   });
@@ -410,6 +418,25 @@ describe("names", () => {
     await resolver.answer({ kind: "addresses", addresses: ["192.0.2.66", "2001:db8::7", "192.0.2.9"] });
     expect(outside.sent).toEqual([{ to: "192.0.2.9:53", bytes: [1] }]);
     expect(datagrams.opened).toHaveLength(2);
+  });
+
+  test("lead to the family that is preferred, and to no other where it is the only one", async () => {
+    const lead = async (policy: OutgoingWay["policy"]): Promise<string[]> => {
+      const { relay, resolver, datagrams } = associated({ change: { outgoing: leaving({ policy }) } });
+      relay.receive([...TO_NAME, 1], CLIENT, 4000);
+      await resolver.answer({ kind: "addresses", addresses: ["192.0.2.9", "2001:db8::7", "192.0.2.8"] });
+      return datagrams.opened.slice(1).flatMap((socket) => socket.sent.map((datagram) => datagram.to));
+    };
+    expect(await lead("auto")).toEqual(["192.0.2.9:53"]);
+    expect(await lead("prefer-ipv6")).toEqual(["2001:db8::7:53"]);
+    expect(await lead("prefer-ipv4")).toEqual(["192.0.2.9:53"]);
+  });
+
+  test("and addresses of a family that is not to be used are dropped", () => {
+    const proxy = asked({ change: { outgoing: leaving({ policy: "ipv4-only" }) } });
+    proxy.datagrams.at(0).receive([...to(4, ...IPV6, 0, 53), 3], CLIENT, 4000);
+    expect(proxy.datagrams.opened).toHaveLength(1);
+    expect(recordOf(proxy)?.udp?.dropped).toEqual({ unresolved: 1 });
   });
 
   test("that lead only where nobody may go are dropped", async () => {

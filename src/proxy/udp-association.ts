@@ -8,7 +8,7 @@
 import { formatIp, parseIp } from "../bytes/ip.ts";
 import type { DatagramListener, DatagramSocket } from "../ports/datagram-socket.ts";
 import type { DropReason, UdpRecord } from "../ports/proxy-events.ts";
-import { allowsFamily } from "../protocol/dial/family.ts";
+import { allowsFamily, familyOf, preferredFamily } from "../protocol/dial/family.ts";
 import { measureDatagramHeader } from "../protocol/socks5/datagram.ts";
 import type { ProxyContext, UdpSettings } from "./context.ts";
 import { dialOptionsFor, type OutgoingWay, wayOf } from "./outgoing.ts";
@@ -71,8 +71,8 @@ export class UdpAssociation {
         this.#followRules();
         return this.#peers.enter(ip);
       },
-      isReachable: (ip) =>
-        allowsFamily(this.#way.policy, ip.length === 4 ? 4 : 6) && context.udp.routes.sourceFor(ip) !== "unreachable",
+      choose: (addresses) => this.#choose(addresses),
+      isReachable: (ip) => context.udp.routes.sourceFor(ip) !== "unreachable",
       send: (peer, port, payload) => this.#sendTo(peer, port, payload),
       onDropped: (reason, datagrams) => this.#drop(reason, datagrams),
     });
@@ -164,6 +164,16 @@ export class UdpAssociation {
       //= rfc1928#7/reply-header
       this.#clientSocket?.send(payload, this.#clientPort, this.#clientText, peer.headerFrom(port));
     }
+  }
+
+  /** As CONNECT would try them, without the race: nobody answers to a datagram that only looks for a way. */
+  #choose(addresses: readonly string[]): readonly string[] {
+    const { policy } = this.#way;
+    const allowed = addresses.filter((address) => allowsFamily(policy, familyOf(address)));
+    const sorted = this.#context.sort(allowed);
+    if (policy !== "prefer-ipv4" && policy !== "prefer-ipv6") return sorted;
+    const isPreferred = (address: string): boolean => familyOf(address) === preferredFamily(policy);
+    return [...sorted.filter(isPreferred), ...sorted.filter((address) => !isPreferred(address))];
   }
 
   #sendTo(peer: UdpPeer, port: number, payload: Uint8Array): void {

@@ -39,6 +39,8 @@ export interface UdpTargetsOptions {
   readonly resolve: (name: string) => Promise<Resolution>;
   /** Judges an address that was given or looked up. */
   readonly peerOf: (ip: Uint8Array) => UdpPeer;
+  /** Those of the addresses of a name that may be used, the best first. */
+  readonly choose: (addresses: readonly string[]) => readonly string[];
   /** Whether this machine has a way to the address. */
   readonly isReachable: (ip: Uint8Array) => boolean;
   /** Sends what has waited for a name. */
@@ -114,9 +116,8 @@ export class UdpTargets {
     this.count++;
     // Nobody receives on port 0; the kernel would say so for every single datagram.
     if (dst.port === 0) return target;
-    const ip = dst.isIp ? parseIp(dst.host) : undefined;
-    if (ip === undefined) target.staleMs = 0;
-    else this.#judge(target, [ip]);
+    if (dst.isIp) this.#judge(target, [dst.host]);
+    else target.staleMs = 0;
     return target;
   }
 
@@ -141,12 +142,7 @@ export class UdpTargets {
     target.isResolving = false;
     if (resolution.kind === "addresses") {
       target.staleMs = this.#options.nowMs() + NAME_KEPT_MS;
-      const ips: Uint8Array[] = [];
-      for (const address of resolution.addresses) {
-        const ip = parseIp(address);
-        if (ip !== undefined) ips.push(ip);
-      }
-      this.#judge(target, ips);
+      this.#judge(target, resolution.addresses);
     } else {
       // An address that was good stays in use while nobody can name a better one.
       target.staleMs = this.#options.nowMs() + FAILURE_KEPT_MS;
@@ -165,14 +161,17 @@ export class UdpTargets {
   }
 
   /** Takes the first address that is allowed and that there is a way to. */
-  #judge(target: UdpTarget, ips: readonly Uint8Array[]): void {
+  #judge(target: UdpTarget, addresses: readonly string[]): void {
     target.peer = undefined;
     target.reason = "unresolved";
-    for (const ip of ips) {
+    const chosen = this.#options.choose(addresses);
+    for (const address of chosen) {
+      const ip = parseIp(address);
+      if (ip === undefined) continue;
       const peer = this.#options.peerOf(ip);
       if (!peer.isAllowed) target.reason = "denied";
       // The only address of a target need not be asked for: the kernel will say the same.
-      else if (ips.length === 1 || this.#options.isReachable(ip)) {
+      else if (chosen.length === 1 || this.#options.isReachable(ip)) {
         target.peer = peer;
         return;
       }
