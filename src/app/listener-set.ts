@@ -30,10 +30,15 @@ interface Entry {
   advertisedIp: Uint8Array | undefined;
 }
 
-/** Opens every listener, or none. @throws {ListenError} */
-export function openListeners(config: Config, log: Log, accept: AcceptClient): ListenerSet {
+/**
+ * Opens every listener, or none.
+ *
+ * @param reusePort - Share the ports with other processes of this user.
+ * @throws {ListenError}
+ */
+export function openListeners(config: Config, log: Log, accept: AcceptClient, reusePort: boolean): ListenerSet {
   for (let attempt = 1; ; attempt++) {
-    const set = new ListenerSet(log, accept, []);
+    const set = new ListenerSet(log, accept, reusePort, []);
     try {
       return set.change(config, true);
     } catch (fault) {
@@ -51,11 +56,13 @@ function takesFreePort({ socks }: Config): boolean {
 export class ListenerSet {
   readonly #log: Log;
   readonly #accept: AcceptClient;
+  readonly #reusePort: boolean;
   readonly #entries: readonly Entry[];
 
-  constructor(log: Log, accept: AcceptClient, entries: readonly Entry[]) {
+  constructor(log: Log, accept: AcceptClient, reusePort: boolean, entries: readonly Entry[]) {
     this.#log = log;
     this.#accept = accept;
+    this.#reusePort = reusePort;
     this.#entries = entries;
   }
 
@@ -91,13 +98,17 @@ export class ListenerSet {
       const key = keyOf(listen);
       let entry = kept.get(key);
       if (entry === undefined) {
-        const options = optionsOf(config, { ...listen, port: listen.port === 0 ? freePort : listen.port });
+        const options = optionsOf(
+          config,
+          { ...listen, port: listen.port === 0 ? freePort : listen.port },
+          this.#reusePort,
+        );
         try {
           entry = this.#open(key, options);
           opened.push(entry);
         } catch (fault) {
           if (!(fault instanceof ListenError)) throw fault;
-          if (isOptional(config, listen, fault)) {
+          if (isOptionalListener(config, listen, fault)) {
             this.#log.info(`${fault.message}; going on without it`);
             continue;
           }
@@ -115,7 +126,7 @@ export class ListenerSet {
       next.push(entry);
     }
     for (const { listener } of kept.values()) listener.close();
-    return new ListenerSet(this.#log, this.#accept, next);
+    return new ListenerSet(this.#log, this.#accept, this.#reusePort, next);
   }
 
   #open(key: string, options: ListenOptions): Entry {
@@ -126,7 +137,7 @@ export class ListenerSet {
 }
 
 /** The default is to listen on both loopback addresses; a machine without IPv6 has only one of them. */
-function isOptional({ socks }: Config, listen: ListenConfig, fault: ListenError): boolean {
+export function isOptionalListener({ socks }: Config, listen: ListenConfig, fault: ListenError): boolean {
   const isDefault = socks.listen.length === 2 && socks.listen.some(({ address }) => address === "127.0.0.1");
   return isDefault && listen.address === "::1" && NO_IPV6.has(fault.code);
 }
@@ -135,8 +146,13 @@ function keyOf({ address, port }: ListenConfig): string {
   return formatEndpoint(address, port);
 }
 
-function optionsOf({ socks, relay }: Config, { address, port }: ListenConfig): ListenOptions {
-  // An IPv6 wildcard takes IPv4 too, unless an IPv4 listener wants the port.
-  const ipv6Only = socks.listen.some((other) => !other.address.includes(":") && (other.port || port) === port);
-  return { address, port, backlog: socks.backlog, ipv6Only, reusePort: false, noDelay: relay.noDelay };
+function optionsOf(config: Config, listen: ListenConfig, reusePort: boolean): ListenOptions {
+  const { address, port } = listen;
+  const ipv6Only = wantsIpv6Only(config, listen);
+  return { address, port, backlog: config.socks.backlog, ipv6Only, reusePort, noDelay: config.relay.noDelay };
+}
+
+/** An IPv6 wildcard takes IPv4 too, unless an IPv4 listener wants the port. */
+export function wantsIpv6Only({ socks }: Config, { port }: ListenConfig): boolean {
+  return socks.listen.some((other) => !other.address.includes(":") && (other.port || port) === port);
 }

@@ -59,6 +59,8 @@ async function main(args: readonly string[]): Promise<number> {
     process.stdout.write(`${packageJson.version}\n`);
     return ExitStatus.Done;
   }
+  // Not for people: what the supervisor starts.
+  if (name === "worker") return await (await import("../app/worker.ts")).runWorker();
   const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   if (command === undefined) {
     // Not shown: it may be a password that was meant for an option.

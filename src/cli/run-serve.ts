@@ -2,6 +2,8 @@
 
 import { StateError } from "../admin/state-directory.ts";
 import { CertificateError } from "../app/name-resolution.ts";
+import { surviveBugs } from "../app/survive-bugs.ts";
+import { WorkerError } from "../app/worker-process.ts";
 import { App } from "../app.ts";
 import type { Config } from "../config/config.ts";
 import type { ConfigResult } from "../config/load.ts";
@@ -49,19 +51,11 @@ export async function runServe(
   return ExitStatus.Done;
 }
 
-/** A bug that one connection meets ends that connection; thousands of others have nothing to do with it. */
-function surviveBugs(log: StderrLog): void {
-  const report = (fault: unknown): void =>
-    log.error(`a bug of Sockeye: ${String(fault)}`, { stack: fault instanceof Error ? fault.stack : undefined });
-  process.on("uncaughtException", report);
-  process.on("unhandledRejection", report);
-}
-
 async function startApp(config: Config, log: StderrLog): Promise<App | undefined> {
   let app: App | undefined;
   try {
     app = new App(config, log);
-    await app.openAdmin();
+    await app.open();
     return app;
   } catch (fault) {
     log.error(explain(fault, config));
@@ -84,6 +78,7 @@ function readyLine({ socksEndpoints, admin }: App): [message: string, fields: Lo
 
 /** What the operator can do about it. */
 function explain(fault: unknown, config: Config): string {
+  if (fault instanceof WorkerError) return fault.message;
   if (fault instanceof CertificateError) return `${fault.message}; see dns.servers`;
   if (fault instanceof ListenError) return `${fault.message}; see --listen and --port`;
   if (fault instanceof SctpError) {

@@ -111,6 +111,14 @@ const OPTIONS: readonly ServeOption[] = [
     defaultText: "-",
     key: ["access_log", "path"],
   },
+  {
+    long: "--workers",
+    value: "N",
+    description: 'processes sharing the port; "auto" is one a core',
+    defaultText: "1",
+    key: ["process", "workers"],
+    read: readNumber,
+  },
 ];
 
 /** `-c`, which `sockeye config` has, too. */

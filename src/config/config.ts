@@ -20,6 +20,15 @@ export interface Config {
   readonly accessLog: AccessLogConfig;
   readonly log: LogConfig;
   readonly admin: AdminConfig;
+  readonly process: ProcessConfig;
+}
+
+/** The most processes that may share the port. */
+export const WORKERS_MAX = 256;
+
+export interface ProcessConfig {
+  /** Processes that share the SOCKS ports, 1 to {@link WORKERS_MAX}; "auto": one for each core. */
+  readonly workers: number | "auto";
 }
 
 /** The most users that a configuration may hold. */

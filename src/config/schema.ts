@@ -17,12 +17,14 @@ import {
   type LimitsConfig,
   type LogConfig,
   type OutgoingConfig,
+  type ProcessConfig,
   RANGES_MAX,
   type RelayConfig,
   type TimeoutsConfig,
   type UdpConfig,
   USERS_MAX,
   type UserConfig,
+  WORKERS_MAX,
 } from "./config.ts";
 import { DNS } from "./dns-section.ts";
 import { OUTGOING, USER_OUTGOING } from "./outgoing-section.ts";
@@ -413,6 +415,16 @@ const ADMIN: z.ZodType<AdminConfig> = table({
   },
 }));
 
+const WORKERS_WANTED = `an integer from 1 to ${WORKERS_MAX}, or "auto"`;
+const PROCESS: z.ZodType<ProcessConfig> = table({
+  workers: z
+    .union([integer(1, WORKERS_MAX), z.literal("auto")], { error: WORKERS_WANTED })
+    .prefault(1)
+    .describe(
+      'Processes that share the SOCKS ports; "auto" is one for each core. Limits, counters, the access log and the administrator are one for all. Linux only; elsewhere there is one. A change takes a restart.',
+    ),
+});
+
 /** What the schema makes of a file: a `Config`, but for what depends on several sections at once. */
 export interface Sections {
   readonly socks: SocksSection;
@@ -428,6 +440,7 @@ export interface Sections {
   readonly access_log: AccessLogConfig;
   readonly log: LogConfig;
   readonly admin: AdminConfig;
+  readonly process: ProcessConfig;
 }
 
 /** The whole file. */
@@ -449,4 +462,5 @@ export const SCHEMA: z.ZodType<Sections> = table({
   access_log: ACCESS_LOG.prefault({}).describe("One line of JSON for each finished request."),
   log: LOG.prefault({}).describe("Diagnostics, on stderr."),
   admin: ADMIN.prefault({}).describe("The admin protocol over SCTP."),
+  process: PROCESS.prefault({}).describe("How the program runs."),
 });

@@ -136,12 +136,24 @@ export class TcpListener {
 }
 
 function listeningSocket(c: Libc, options: ListenOptions): number {
-  const ip = parseIp(options.address);
-  if (ip === undefined) throw new ListenError(options.address, options.port, "EINVAL");
+  const fd = boundSocket(c, options);
+  if (c.listen(fd, options.backlog) < 0) {
+    const code = errnoName(c.errno());
+    c.close(fd);
+    throw new ListenError(options.address, options.port, code);
+  }
+  return fd;
+}
+
+type BindOptions = Pick<ListenOptions, "address" | "port" | "ipv6Only" | "reusePort">;
+
+function boundSocket(c: Libc, { address, port, ipv6Only, reusePort }: BindOptions): number {
+  const ip = parseIp(address);
+  if (ip === undefined) throw new ListenError(address, port, "EINVAL");
   const failed = (fd: number): never => {
     const code = errnoName(c.errno());
     if (fd >= 0) c.close(fd);
-    throw new ListenError(options.address, options.port, code);
+    throw new ListenError(address, port, code);
   };
   const family = ip.length === 4 ? AF_INET : AF_INET6;
   const fd = c.socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -150,12 +162,31 @@ function listeningSocket(c: Libc, options: ListenOptions): number {
     if (c.setsockopt(fd, level, name, Int32Array.of(value), 4) < 0) failed(fd);
   };
   set(SOL_SOCKET, SO_REUSEADDR, 1);
-  if (options.reusePort) set(SOL_SOCKET, SO_REUSEPORT, 1);
-  if (family === AF_INET6) set(IPPROTO_IPV6, IPV6_V6ONLY, options.ipv6Only ? 1 : 0);
+  if (reusePort) set(SOL_SOCKET, SO_REUSEPORT, 1);
+  if (family === AF_INET6) set(IPPROTO_IPV6, IPV6_V6ONLY, ipv6Only ? 1 : 0);
   const sockaddr = new Uint8Array(SOCKADDR_IN6_BYTES);
-  if (c.bind(fd, sockaddr, writeSockaddr(ip, options.port, sockaddr)) < 0) failed(fd);
-  if (c.listen(fd, options.backlog) < 0) failed(fd);
+  if (c.bind(fd, sockaddr, writeSockaddr(ip, port, sockaddr)) < 0) failed(fd);
   return fd;
+}
+
+/** A port that is bound and not listened on. */
+export interface ReservedPort {
+  readonly port: number;
+  close(): void;
+}
+
+/**
+ * Keeps a port for listeners of this and other processes that share it (SO_REUSEPORT). Linux only.
+ *
+ * @throws {ListenError} when anybody else has it, a program of our own that shares ports included.
+ */
+export function reservePort(options: Omit<BindOptions, "reusePort">): ReservedPort {
+  const c = libc;
+  if (c === undefined) throw new ListenError(options.address, options.port, "ENOPROTOOPT");
+  // Alone first: two servers of one user that share ports would otherwise both believe that the port is theirs.
+  if (options.port !== 0) c.close(listeningSocket(c, { ...options, reusePort: false, backlog: 1, noDelay: true }));
+  const fd = boundSocket(c, { ...options, reusePort: true });
+  return { port: boundEndpoint(c, fd).port, close: () => void c.close(fd) };
 }
 
 function boundEndpoint(c: Libc, fd: number): { address: string; port: number } {

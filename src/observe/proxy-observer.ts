@@ -7,20 +7,19 @@ import { formatAccessLogLine } from "./access-log-line.ts";
 import type { LimitedLog } from "./log-limiter.ts";
 
 export class ProxyObserver implements ProxyEvents {
-  /** Replaced when a reload names another file. */
-  accessLog: AccessLog;
+  readonly #accessLog: Pick<AccessLog, "write">;
   readonly #log: Log;
   /** For what a client can cause: a flood of clients must not become a flood of lines. */
   readonly #limited: LimitedLog;
 
-  constructor(accessLog: AccessLog, log: Log, limited: LimitedLog) {
-    this.accessLog = accessLog;
+  constructor(accessLog: Pick<AccessLog, "write">, log: Log, limited: LimitedLog) {
+    this.#accessLog = accessLog;
     this.#log = log;
     this.#limited = limited;
   }
 
   onRequestFinished(record: RequestRecord): void {
-    this.accessLog.write(formatAccessLogLine(record));
+    this.#accessLog.write(formatAccessLogLine(record));
   }
 
   onLimitReached(limit: LimitName, clientAddress: string): void {

@@ -35,6 +35,16 @@ describe("TimerWheel", () => {
     expect(fired).toEqual(["moved"]);
   });
 
+  test("stopped, it holds no timer and no deadline", () => {
+    const clock = new ManualClock(0);
+    const wheel = new TimerWheel(clock);
+    wheel.set(new Deadline(() => expect.unreachable()), 100);
+    wheel.set(new Deadline(() => expect.unreachable()), 100_000);
+    wheel.stop();
+    expect([wheel.count, clock.pendingCount]).toEqual([0, 0]);
+    clock.advance(200_000);
+  });
+
   test("Infinity clears", () => {
     const clock = new ManualClock(0);
     const wheel = new TimerWheel(clock);

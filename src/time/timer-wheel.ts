@@ -73,6 +73,14 @@ export class TimerWheel {
     deadline.dueMs = Number.POSITIVE_INFINITY;
   }
 
+  /** Forgets every deadline: nothing is left that could keep a program running. */
+  stop(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    this.#timerTick = Number.POSITIVE_INFINITY;
+    for (const head of this.#slots) while (head.next !== head) this.clear(head.next as Deadline);
+  }
+
   #unlink(deadline: Deadline): void {
     (deadline.previous as Deadline).next = deadline.next;
     (deadline.next as Deadline).previous = deadline.previous;

@@ -1,0 +1,48 @@
+import type { AccessLogConfig } from "../config/config.ts";
+import { systemClock } from "../net/system-clock.ts";
+import { type AccessLog, openAccessLog } from "../observe/access-log.ts";
+import type { Log } from "../ports/log.ts";
+
+/** How long a log may take to be written at its end, in milliseconds. */
+const CLOSE_MS = 2000;
+
+/** The access log that the configuration in force names, while configurations come and go. */
+export class AccessLogOutlet {
+  readonly #log: Log;
+  #config: AccessLogConfig;
+  #current: AccessLog;
+
+  /** @throws The error of `open` when the file cannot be opened. */
+  constructor(config: AccessLogConfig, log: Log) {
+    this.#config = config;
+    this.#log = log;
+    this.#current = openAccessLog(config, log, systemClock);
+  }
+
+  /** Takes a line, without its newline. Never waits, never throws. */
+  write(line: string): void {
+    this.#current.write(line);
+  }
+
+  /** Opens the file anew, or the other one that `config` names; keeps the old one where that fails. */
+  reopen(config: AccessLogConfig): void {
+    if (config.path === this.#config.path && config.queueBytes === this.#config.queueBytes) {
+      this.#current.reopen();
+      return;
+    }
+    const old = this.#current;
+    try {
+      this.#current = openAccessLog(config, this.#log, systemClock);
+    } catch (fault) {
+      this.#log.error(`the access log stays at ${this.#config.path}: ${String(fault)}`);
+      return;
+    }
+    this.#config = config;
+    old.close(CLOSE_MS).catch((fault) => this.#log.error(`the old access log: ${String(fault)}`));
+  }
+
+  /** Writes what is kept, for a limited time. */
+  async close(): Promise<void> {
+    await this.#current.close(CLOSE_MS);
+  }
+}

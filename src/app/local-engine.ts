@@ -1,0 +1,195 @@
+/**
+ * The proxy in this process: everything between the listeners and the logs. One of it is the whole server; with workers,
+ * each of them is one.
+ */
+
+import type { Config } from "../config/config.ts";
+import { descriptorBudget } from "../net/descriptors.ts";
+import { passwordHasher } from "../net/password-hasher.ts";
+import { RouteTable } from "../net/route-table.ts";
+import { systemClock } from "../net/system-clock.ts";
+import { TcpDialer } from "../net/tcp-dial.ts";
+import { TcpPeerListeners } from "../net/tcp-peer-listener.ts";
+import { UdpSockets } from "../net/udp-socket.ts";
+import type { LimitedLog } from "../observe/log-limiter.ts";
+import { ProxyObserver } from "../observe/proxy-observer.ts";
+import type { Control } from "../ports/control.ts";
+import type { Log } from "../ports/log.ts";
+import { AccessRules } from "../proxy/access-rules.ts";
+import { ClientTable } from "../proxy/client-table.ts";
+import type { ProxyContext } from "../proxy/context.ts";
+import { PortChoice } from "../proxy/port-choice.ts";
+import { ProxyServer } from "../proxy/proxy-server.ts";
+import { Quota } from "../proxy/quota.ts";
+import { UserDirectory } from "../proxy/user-directory.ts";
+import { TimerWheel } from "../time/timer-wheel.ts";
+import { AccessLogOutlet } from "./access-log-outlet.ts";
+import type { Engine } from "./engine.ts";
+import { type AcceptClient, type ListenerSet, openListeners } from "./listener-set.ts";
+import { CertificateError, familiesOf, type NameResolution, openNameResolution } from "./name-resolution.ts";
+import { destinationSorter, outgoingOf } from "./outgoing.ts";
+import type { WorkerShare } from "./shared-state.ts";
+
+const USER_KEY_BYTES = 32;
+
+export class LocalEngine implements Engine {
+  #config: Config;
+  readonly #log: Log;
+  readonly #context: ProxyContext;
+  readonly #server: ProxyServer;
+  readonly #accessLog: AccessLogOutlet;
+  #listeners: ListenerSet;
+  #names: NameResolution;
+
+  /**
+   * Opens everything that `config` names, but for the admin protocol, and starts to serve.
+   *
+   * @param limitedLog - For what clients can cause.
+   * @param share - What a worker has in common with the other workers; absent when this is the whole server.
+   * @throws {CertificateError} when a DNS server's certificates cannot be read.
+   * @throws {ListenError} when a listener cannot be opened; nothing is left open then.
+   * @throws The error of `open` when the access log cannot be opened.
+   */
+  constructor(config: Config, log: Log, limitedLog: LimitedLog, share?: WorkerShare) {
+    this.#config = config;
+    this.#log = log;
+    const clock = systemClock;
+    const sort = destinationSorter(new RouteTable(), clock);
+    this.#names = openNameResolution(config.dns, familiesOf(config.outgoing, config.users), { clock, log, sort });
+    this.#accessLog = new AccessLogOutlet(config.accessLog, log);
+    const key = crypto.getRandomValues(new Uint8Array(USER_KEY_BYTES));
+    this.#context = {
+      clock,
+      wheel: new TimerWheel(clock),
+      dialer: new TcpDialer({ noDelay: config.relay.noDelay }),
+      resolver: this.#names.resolver,
+      sort,
+      events: new ProxyObserver(this.#accessLog, log, limitedLog),
+      clients: share?.clients ?? new ClientTable(),
+      users: new UserDirectory(key, passwordHasher, config.users, config.limits),
+      settings: share?.settings ?? { bufferSize: config.relay.bufferSize },
+      totals: share?.totals ?? { bytes: 0 },
+      counters: share?.counters ?? {
+        accepted: 0,
+        limitReached: 0,
+        faults: 0,
+        handshakeTimeouts: 0,
+        authenticationFailures: 0,
+        requestsConnected: 0,
+        requestsRefused: 0,
+        idleTimeouts: 0,
+      },
+      udp: {
+        sockets: new UdpSockets(),
+        routes: new RouteTable(),
+        quota: new Quota(),
+        ports: new PortChoice(),
+        settings: config.udp,
+      },
+      bind: {
+        listeners: new TcpPeerListeners({ noDelay: config.relay.noDelay }),
+        routes: new RouteTable(),
+        quota: new Quota(),
+        ports: new PortChoice(),
+        settings: config.bind,
+      },
+      ...settingsOf(config),
+    };
+    const { limit, clients } = descriptorBudget();
+    this.#server = new ProxyServer(this.#context, {
+      capacity: clients,
+      setAccepting: (isAccepting) => this.#listeners.setAccepting(isAccepting),
+    });
+    log.debug("descriptors", { limit, clients });
+    const accept: AcceptClient = (socket, client, advertisedIp) => this.#server.accept(socket, client, advertisedIp);
+    this.#listeners = openListeners(config, log, accept, share !== undefined);
+  }
+
+  /** The constructor has opened everything already. */
+  ready(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  get control(): Control {
+    return this.#server;
+  }
+
+  get socksEndpoints(): readonly string[] {
+    return this.#listeners.endpoints;
+  }
+
+  reload(config: Config): void {
+    const before = this.#config;
+    this.#config = config;
+    const context = this.#context;
+    context.users.replace(config.users, config.limits);
+    Object.assign(context, settingsOf(config));
+    context.udp.settings = config.udp;
+    context.bind.settings = config.bind;
+    // What an administrator has set since then stays, unless the file says something new.
+    if (config.relay.bufferSize !== before.relay.bufferSize) this.#server.setBufferSize(config.relay.bufferSize);
+    this.#reopenNames(config, before);
+    this.#accessLog.reopen(config.accessLog);
+    this.#listeners = this.#listeners.change(config);
+  }
+
+  /** A resolver that is configured as before stays, and its cache with it. */
+  #reopenNames(config: Config, before: Config): void {
+    const families = familiesOf(config.outgoing, config.users);
+    const isSame =
+      JSON.stringify([config.dns, families]) ===
+      JSON.stringify([before.dns, familiesOf(before.outgoing, before.users)]);
+    if (isSame) return;
+    const { clock, sort } = this.#context;
+    try {
+      const next = openNameResolution(config.dns, families, { clock, log: this.#log, sort });
+      this.#names.close();
+      this.#names = next;
+      this.#context.resolver = next.resolver;
+    } catch (fault) {
+      if (!(fault instanceof CertificateError)) throw fault;
+      this.#log.error(`names are resolved as before: ${fault.message}`);
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#listeners.close();
+    const { drainMs } = this.#config.timeouts;
+    const drained = this.#server.drained();
+    if (this.#server.concurrent() > 0) {
+      this.#log.info("stopping: waiting for open connections", {
+        connections: this.#server.concurrent(),
+        limit_ms: drainMs,
+      });
+    }
+    const timer =
+      drainMs > 0 ? this.#context.clock.setTimer(drainMs, () => this.#server.killAll("shutdown")) : undefined;
+    await drained;
+    timer?.cancel();
+    this.#context.wheel.stop();
+    this.#names.close();
+    await this.#accessLog.close();
+  }
+}
+
+/** The part of the context that a reload replaces as a whole. */
+function settingsOf(config: Config): Pick<ProxyContext, "outgoing" | "rules" | "timeouts" | "limits" | "session"> {
+  const { timeouts, limits } = config;
+  return {
+    outgoing: outgoingOf(config.outgoing, config.users),
+    rules: new AccessRules(config.destinations),
+    timeouts: {
+      connectMs: timeouts.connectMs,
+      idleMs: timeouts.idleMs,
+      halfClosedMs: timeouts.halfClosedMs,
+      keepAliveMs: config.relay.keepAliveMs,
+    },
+    limits,
+    session: {
+      usersRequired: config.socks.auth === "users",
+      ignoreReserved: config.socks.ignoreReserved,
+      handshakeTimeoutMs: timeouts.handshakeMs || Number.POSITIVE_INFINITY,
+      closeTimeoutMs: timeouts.replyCloseMs,
+    },
+  };
+}
