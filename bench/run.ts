@@ -88,19 +88,19 @@ function installPeers(): void {
 }
 
 /** One run of the load generator. */
-async function measure(
-  workload: Workload,
+async function generate(
+  args: readonly string[],
   server: RunningServer,
   originPort: number,
-  seconds: number,
+  withUser: boolean,
 ): Promise<Record<string, unknown>> {
   const load = Bun.spawn(
     [
       build("load"),
-      ...workload.args(seconds),
+      ...args,
       ...["--proxy", `${server.port}`, "--origin", `${originPort}`],
       ...(server.pid === undefined ? [] : ["--pid", `${server.pid}`]),
-      ...(workload.needs === "users" ? ["--user", `${USER.name}:${USER.password}`] : []),
+      ...(withUser ? ["--user", `${USER.name}:${USER.password}`] : []),
     ],
     { stdout: "pipe", stderr: "pipe" },
   );
@@ -119,32 +119,40 @@ const suits = (workload: Workload, server: Server): boolean =>
   (workload.needs === undefined || server.can.includes(workload.needs)) &&
   !(workload.proxiesOnly && server.id === "direct");
 
-/** A peer that does not start is left out of the comparison; what is ours must start. */
-async function startOrSkip(server: Server, scratch: string, withUser: boolean): Promise<RunningServer | undefined> {
-  try {
-    return await startServer(server, scratch, withUser);
-  } catch (error) {
-    if (server.kind !== "peer") throw error;
-    say(`left out: ${error instanceof Error ? error.message : error}`);
-    return undefined;
-  }
-}
-
-/** Servers that run for the whole benchmark, once with and once without a user, started when first wanted. */
-class RunningServers {
+/** Starts servers and brings them to the state in which they are measured. */
+class Starter {
   readonly #scratch: string;
+  readonly #originPort: number;
   // BOUNDED by two for each of SERVERS.
   readonly #running = new Map<string, RunningServer | undefined>();
 
-  constructor(scratch: string) {
+  constructor(scratch: string, originPort: number) {
     this.#scratch = scratch;
+    this.#originPort = originPort;
   }
 
-  /** Undefined when the server is not on this machine, or does not start. */
-  async of(server: Server, workload: Workload): Promise<RunningServer | undefined> {
-    const withUser = workload.needs === "users";
+  /**
+   * A new instance, warm; undefined when the server is not on this machine. A peer that does not start is left out of
+   * the comparison; what is ours must start.
+   */
+  async start(server: Server, withUser: boolean): Promise<RunningServer | undefined> {
+    try {
+      const instance = await startServer(server, this.#scratch, withUser);
+      if (instance === undefined || server.warmUpConnections === 0) return instance;
+      const load = ["conn", "--concurrency", "50", "--count", `${server.warmUpConnections}`];
+      await generate(load, instance, this.#originPort, withUser);
+      return instance;
+    } catch (error) {
+      if (server.kind !== "peer") throw error;
+      say(`left out: ${error instanceof Error ? error.message : error}`);
+      return undefined;
+    }
+  }
+
+  /** The instance that runs for the whole benchmark, one with and one without a user. */
+  async shared(server: Server, withUser: boolean): Promise<RunningServer | undefined> {
     const key = `${server.id} ${withUser}`;
-    if (!this.#running.has(key)) this.#running.set(key, await startOrSkip(server, this.#scratch, withUser));
+    if (!this.#running.has(key)) this.#running.set(key, await this.start(server, withUser));
     return this.#running.get(key);
   }
 
@@ -155,9 +163,9 @@ class RunningServers {
 
 async function runAll(plan: Plan, originPort: number, scratch: string): Promise<Sample[]> {
   const samples: Sample[] = [];
-  const running = new RunningServers(scratch);
+  const starter = new Starter(scratch, originPort);
   const add = async (workload: Workload, server: Server, round: number, instance: RunningServer): Promise<void> => {
-    const load = await measure(workload, instance, originPort, plan.seconds);
+    const load = await generate(workload.args(plan.seconds), instance, originPort, workload.needs === "users");
     samples.push({ server: server.id, workload: workload.id, round, load });
     const shown = workload.metrics.map(({ key }) => {
       const value = key.split(".").reduce<unknown>((at, part) => (at as Record<string, unknown> | null)?.[part], load);
@@ -174,18 +182,18 @@ async function runAll(plan: Plan, originPort: number, scratch: string): Promise<
         for (const server of plan.servers) {
           if (!suits(workload, server)) continue;
           if (workload.fresh) {
-            const instance = await startOrSkip(server, scratch, false);
+            const instance = await starter.start(server, false);
             if (instance) await add(workload, server, round, instance);
             await instance?.stop();
           } else {
-            const instance = await running.of(server, workload);
+            const instance = await starter.shared(server, workload.needs === "users");
             if (instance) await add(workload, server, round, instance);
           }
         }
       }
     }
   } finally {
-    await running.stopAll();
+    await starter.stopAll();
   }
   return samples;
 }

@@ -20,12 +20,18 @@ export interface RunningServer {
 /** To ask for a user of RFC 1929, to connect by name, to relay datagrams. */
 export type Ability = "users" | "names" | "udp";
 
+const COMPILED = 1000;
+/** After so many the profile of Bun shows no more work of its compilers. */
+const JUST_IN_TIME = 30_000;
+
 /** One competitor. */
 export interface Server {
   readonly id: string;
   readonly title: string;
   /** "limit" is not a proxy one would use; "ours"; "peer". */
   readonly kind: "limit" | "ours" | "peer";
+  /** Connections before it is measured: a few where the program is compiled, many where a compiler works as it runs. */
+  readonly warmUpConnections: number;
   /** What it can do of what some workloads ask for. */
   readonly can: readonly Ability[];
   /** What to run, or undefined when it is not on this machine. `withUser`: only USER may come in. */
@@ -54,6 +60,7 @@ const sockeye = (port: number, accessLog: string, withUser: boolean): string[] =
   join(root, "bin", "sockeye"),
   ...["serve", "--listen", "127.0.0.1", "--port", `${port}`, "--access-log", accessLog],
   ...["--admin-port", "0", "--admin-udp-port", "0"],
+  ...["--admin-port", "0", "--admin-udp-port", "0"],
   ...(withUser ? ["--user", `${USER.name}:${USER.password}`] : []),
 ];
 
@@ -62,6 +69,7 @@ export const SERVERS: readonly Server[] = [
     id: "direct",
     title: "direct, no proxy",
     kind: "limit",
+    warmUpConnections: 0,
     can: ["udp"],
     command: () => undefined,
   },
@@ -69,6 +77,7 @@ export const SERVERS: readonly Server[] = [
     id: "epoll-floor",
     title: "floor: C, epoll, read and write",
     kind: "limit",
+    warmUpConnections: COMPILED,
     can: [],
     command: (port) => [build("epoll-relay"), `${port}`],
   },
@@ -76,6 +85,7 @@ export const SERVERS: readonly Server[] = [
     id: "splice-floor",
     title: "floor: C, epoll, splice",
     kind: "limit",
+    warmUpConnections: COMPILED,
     can: [],
     command: (port) => [build("splice-relay"), `${port}`],
   },
@@ -83,6 +93,7 @@ export const SERVERS: readonly Server[] = [
     id: "bun-prototype",
     title: "floor: Bun, a prototype",
     kind: "limit",
+    warmUpConnections: JUST_IN_TIME,
     can: [],
     command: (port) => [process.execPath, join(import.meta.dir, "floors", "bun-prototype.ts"), `${port}`],
   },
@@ -90,7 +101,8 @@ export const SERVERS: readonly Server[] = [
     id: "sockeye",
     title: "**Sockeye**",
     kind: "ours",
-    can: ["users", "names"],
+    warmUpConnections: JUST_IN_TIME,
+    can: ["users", "names", "udp"],
     command: (port, scratch, withUser) => sockeye(port, join(scratch, `access-${port}.log`), withUser),
     version: [join(root, "bin", "sockeye"), "--version"],
   },
@@ -98,6 +110,7 @@ export const SERVERS: readonly Server[] = [
     id: "microsocks",
     title: "microsocks",
     kind: "peer",
+    warmUpConnections: COMPILED,
     can: ["users", "names"],
     command: (port, _, withUser) =>
       found(
@@ -110,6 +123,7 @@ export const SERVERS: readonly Server[] = [
     id: "dante",
     title: "Dante",
     kind: "peer",
+    warmUpConnections: COMPILED,
     // Its users are those of the system.
     can: ["names", "udp"],
     command: (port, scratch) =>
@@ -140,6 +154,7 @@ socks pass {
     id: "hev",
     title: "hev-socks5-server",
     kind: "peer",
+    warmUpConnections: COMPILED,
     can: ["users", "names", "udp"],
     command: (port, scratch, withUser) =>
       found(
@@ -164,6 +179,7 @@ ${withUser ? `auth:\n  username: '${USER.name}'\n  password: '${USER.password}'\
     id: "3proxy",
     title: "3proxy",
     kind: "peer",
+    warmUpConnections: COMPILED,
     can: ["users", "names", "udp"],
     command: (port, scratch, withUser) =>
       found(
@@ -185,6 +201,7 @@ socks -i127.0.0.1 -p${port}
     id: "gost",
     title: "gost",
     kind: "peer",
+    warmUpConnections: COMPILED,
     can: ["users", "names", "udp"],
     command: (port, _, withUser) =>
       found(
@@ -198,6 +215,7 @@ socks -i127.0.0.1 -p${port}
     id: "sing-box",
     title: "sing-box",
     kind: "peer",
+    warmUpConnections: COMPILED,
     can: ["users", "names", "udp"],
     command: (port, scratch, withUser) =>
       found(
@@ -244,7 +262,12 @@ export async function startServer(
   const command = server.command(port, scratch, withUser);
   if (command === undefined) return undefined;
   const log = Bun.file(join(scratch, `${server.id}-${port}.stderr`));
-  const child = Bun.spawn([...command], { stdin: "ignore", stdout: "ignore", stderr: log });
+  const child = Bun.spawn([...command], {
+    stdin: "ignore",
+    stdout: "ignore",
+    stderr: log,
+    env: { ...process.env, SOCKEYE_STATE_DIR: join(scratch, "state") },
+  });
   await accepts(port, child, `${server.id}: ${command.join(" ")}`, log);
   return {
     port,
