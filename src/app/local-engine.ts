@@ -5,6 +5,7 @@
 
 import type { Config } from "../config/config.ts";
 import { descriptorBudget } from "../net/descriptors.ts";
+import { gentleReset } from "../net/gentle-reset.ts";
 import { passwordHasher } from "../net/password-hasher.ts";
 import { RouteTable } from "../net/route-table.ts";
 import { systemClock } from "../net/system-clock.ts";
@@ -61,6 +62,7 @@ export class LocalEngine implements Engine {
     this.#context = {
       clock,
       wheel: new TimerWheel(clock),
+      reset: gentleReset(clock),
       dialer: new TcpDialer({ noDelay: config.relay.noDelay }),
       resolver: this.#names.resolver,
       sort,

@@ -70,6 +70,8 @@ export const IPV6_RECVERR = 25;
 export const IPV6_V6ONLY = 26;
 export const F_DUPFD_CLOEXEC = 1030;
 export const RLIMIT_NOFILE = 7;
+/** Bytes that the kernel has taken for sending and the peer has not acknowledged. */
+export const SIOCOUTQ = 0x5411;
 
 function open(): Libc | undefined {
   if (process.platform !== "linux") return undefined;

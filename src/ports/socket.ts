@@ -11,6 +11,12 @@ export interface Stream {
   resume(): void;
 }
 
+/**
+ * Resets a stream as soon as its peer has everything that was written to it, now or later. Returns what calls that off,
+ * for when the stream has closed before. Whoever calls it sets the limit.
+ */
+export type GentleReset = (stream: Stream) => () => void;
+
 /** Whoever a socket's events go to at the moment: the `data` of a socket. It changes as the connection goes on. */
 export interface SocketOwner {
   /** Bytes arrived. Nobody writes to them again: they may be kept, in whole or in part, without a copy. */

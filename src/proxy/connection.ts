@@ -306,6 +306,7 @@ export class Connection implements SocketOwner, CommandHost {
       settings,
       totals,
       nowMs: () => clock.nowMs(),
+      reset: this.context.reset,
       onHalfClosed: () => this.#setTunnelDeadline(),
       onEnded: (end) => this.#finish(end, undefined),
     });

@@ -7,6 +7,7 @@ import type { PeerListeners } from "../ports/peer-listener.ts";
 import type { ProxyEvents } from "../ports/proxy-events.ts";
 import type { Resolver } from "../ports/resolver.ts";
 import type { Routes } from "../ports/routes.ts";
+import type { GentleReset } from "../ports/socket.ts";
 import type { ServerSessionOptions } from "../protocol/socks5/server-session.ts";
 import type { RelaySettings, RelayTotals } from "../relay/tunnel.ts";
 import type { TimerWheel } from "../time/timer-wheel.ts";
@@ -100,6 +101,7 @@ export interface ProxyContext {
   readonly clock: Clock;
   readonly wheel: TimerWheel;
   readonly dialer: Dialer;
+  readonly reset: GentleReset;
   readonly events: ProxyEvents;
   readonly clients: Clients;
   readonly users: UserDirectory;

@@ -1,10 +1,11 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { FakeSocket } from "../../test/support/fake-socket.ts";
+import { FakeSocket, resetAtOnce } from "../../test/support/fake-socket.ts";
+import type { GentleReset, Stream } from "../ports/socket.ts";
 import { Tunnel, type TunnelEnd } from "./tunnel.ts";
 
 /** A tunnel between two fake sockets, and what it has said. */
-function setUp(bufferSize = 1000, room: number = Number.POSITIVE_INFINITY) {
+function setUp(bufferSize = 1000, room: number = Number.POSITIVE_INFINITY, reset: GentleReset = resetAtOnce) {
   const client = new FakeSocket(room);
   const target = new FakeSocket(room);
   const settings = { bufferSize };
@@ -16,6 +17,7 @@ function setUp(bufferSize = 1000, room: number = Number.POSITIVE_INFINITY) {
     settings,
     totals,
     nowMs: () => time.nowMs,
+    reset,
     onHalfClosed: () => halfClosed.count++,
     onEnded: (end) => ends.push(end),
   });
@@ -101,6 +103,37 @@ describe("Tunnel", () => {
     expect(client.finSent).toBe(false);
     expect(client.isTerminated).toBe(true);
     expect(ends).toEqual(["target-reset"]);
+  });
+
+  test("RST waits for what the kernel has not sent yet, and nothing else happens to that side meanwhile", () => {
+    const waiting: Stream[] = [];
+    const { client, target, ends } = setUp(1000, 100, (stream) => {
+      waiting.push(stream);
+      return () => waiting.splice(0);
+    });
+    target.peerSends(bytesOf("last words"));
+    target.peerResets();
+    client.drain();
+    expect(waiting).toEqual([client]);
+    expect(ends).toEqual([]);
+    client.peerSends(bytesOf("for nobody"));
+    client.peerFinishes();
+    expect([client.finSent, target.writtenBytes]).toEqual([false, 0]);
+    client.terminate();
+    expect(ends).toEqual(["target-reset"]);
+    expect(waiting).toEqual([]);
+  });
+
+  test("a reset that waits gives way to the peer's own end, and to a kill", () => {
+    for (const end of ["peer", "kill"] as const) {
+      const calledOff: string[] = [];
+      const { client, target, ends, tunnel } = setUp(1000, 100, () => () => calledOff.push(end));
+      target.peerResets();
+      if (end === "peer") client.peerResets();
+      else tunnel.kill("half-closed-timeout");
+      expect(calledOff).toEqual([end]);
+      expect(ends).toEqual(["target-reset"]);
+    }
   });
 
   test("RST after FIN is passed on, too", () => {

@@ -7,7 +7,7 @@
  * after the bytes that came before it.
  */
 
-import type { SocketOwner, Stream } from "../ports/socket.ts";
+import type { GentleReset, SocketOwner, Stream } from "../ports/socket.ts";
 
 /** What all tunnels share and an administrator may change while they run. */
 export interface RelaySettings {
@@ -39,6 +39,7 @@ export interface TunnelOptions {
   readonly settings: RelaySettings;
   readonly totals: RelayTotals;
   readonly nowMs: () => number;
+  readonly reset: GentleReset;
   /** Called when the first side has finished, and the other lives on. */
   readonly onHalfClosed: () => void;
   /** Called once, when both sockets are closed. */
@@ -65,6 +66,8 @@ export class Side implements SocketOwner {
   /** A RST was sent, or met by a write. What the socket says from then on may look like a regular end, and is none. */
   #broken = false;
   #resetWhenDrained = false;
+  /** Calls off the reset that waits for the kernel to send what it has. */
+  #callOffReset: (() => void) | undefined;
   /** Payload bytes that the socket has taken. */
   bytesWritten = 0;
 
@@ -130,6 +133,7 @@ export class Side implements SocketOwner {
   handleClose(code: string | undefined): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#callOffReset?.();
     this.#queue = [];
     this.#queuedBytes = 0;
     const { peer } = this;
@@ -218,7 +222,7 @@ export class Side implements SocketOwner {
   #afterDrain(): void {
     if (this.#closed || this.#finSent) return;
     if (this.#resetWhenDrained) {
-      this.terminate();
+      this.#reset();
     } else if (this.peer.#finReceived && !this.#broken) {
       this.#finSent = true;
       this.stream.shutdown();
@@ -228,7 +232,13 @@ export class Side implements SocketOwner {
   #resetAfterQueue(): void {
     if (this.#closed) return;
     this.#resetWhenDrained = true;
-    if (this.#queuedBytes === 0) this.terminate();
+    if (this.#queuedBytes === 0) this.#reset();
+  }
+
+  #reset(): void {
+    if (this.#callOffReset !== undefined) return;
+    this.#broken = true;
+    this.#callOffReset = this.#tunnel.reset(this.stream);
   }
 }
 
@@ -246,6 +256,7 @@ export class Tunnel {
   readonly target: Side;
   readonly settings: RelaySettings;
   readonly totals: RelayTotals;
+  readonly reset: GentleReset;
   readonly #nowMs: () => number;
   readonly #onHalfClosed: () => void;
   readonly #onEnded: (end: TunnelEnd) => void;
@@ -254,9 +265,14 @@ export class Tunnel {
   /** When a byte last moved, on the clock of `nowMs`. */
   lastActiveMs: number;
 
-  constructor(client: Stream, target: Stream, { settings, totals, nowMs, onHalfClosed, onEnded }: TunnelOptions) {
+  constructor(
+    client: Stream,
+    target: Stream,
+    { settings, totals, nowMs, reset, onHalfClosed, onEnded }: TunnelOptions,
+  ) {
     this.settings = settings;
     this.totals = totals;
+    this.reset = reset;
     this.#nowMs = nowMs;
     this.#onHalfClosed = onHalfClosed;
     this.#onEnded = onEnded;

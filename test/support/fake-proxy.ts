@@ -17,7 +17,7 @@ import { UserDirectory, type UserEntry } from "../../src/proxy/user-directory.ts
 import { TimerWheel } from "../../src/time/timer-wheel.ts";
 import { FakeDatagramSockets } from "./fake-datagrams.ts";
 import { FakePeerListeners, FakeRoutes } from "./fake-peers.ts";
-import { FakeSocket } from "./fake-socket.ts";
+import { FakeSocket, resetAtOnce } from "./fake-socket.ts";
 import { ManualClock } from "./manual-clock.ts";
 
 /** Lets every promise that is settled call back. */
@@ -171,6 +171,7 @@ export function fakeProxy({
   const context: ProxyContext = {
     clock,
     wheel: new TimerWheel(clock),
+    reset: resetAtOnce,
     dialer,
     resolver,
     events,

@@ -1,7 +1,7 @@
 /** A connected socket without a network: the test decides what its kernel takes and what its peer does. */
 
 import { expect } from "bun:test";
-import type { ConnectedSocket, SocketOwner } from "../../src/ports/socket.ts";
+import type { ConnectedSocket, GentleReset, SocketOwner } from "../../src/ports/socket.ts";
 
 /**
  * Behaves as Bun's sockets were seen to behave on Linux:
@@ -149,3 +149,9 @@ export class FakeSocket implements ConnectedSocket {
     this.data.handleClose(code);
   }
 }
+
+/** For tests in which the kernel has always sent everything. */
+export const resetAtOnce: GentleReset = (stream) => {
+  stream.terminate();
+  return () => undefined;
+};

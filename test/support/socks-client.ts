@@ -3,7 +3,8 @@
  * not judged by themselves.
  */
 
-import type { Socket } from "bun";
+import type { Socket, SocketHandler } from "bun";
+import { libc, SIOCOUTQ } from "../../src/net/libc.ts";
 import { ByteSender } from "./byte-sender.ts";
 import { within } from "./deadline.ts";
 
@@ -12,7 +13,7 @@ export type End = "fin" | "reset";
 
 /** A TCP connection whose bytes are asked for one after the other. */
 export class TestConnection {
-  #socket: Socket<undefined> | undefined;
+  #socket: Socket<TestConnection> | undefined;
   #sender: ByteSender | undefined;
   // BOUNDED by what the test lets the other side send.
   #chunks: Uint8Array[] = [];
@@ -20,28 +21,32 @@ export class TestConnection {
   #end: End | undefined;
   #wake: () => void = () => undefined;
 
+  /** For whoever makes sockets with a connection as their `data`. */
+  static readonly handlers: SocketHandler<TestConnection> = {
+    data: ({ data: connection }, bytes) => {
+      connection.#chunks.push(bytes);
+      connection.#size += bytes.length;
+      connection.#wake();
+    },
+    drain: ({ data: connection }) => connection.#sender?.flush(),
+    end: ({ data: connection }) => connection.#finish("fin"),
+    // A FIN that comes after our own shows as a close without an error.
+    close: ({ data: connection }, error) => connection.#finish(error ? "reset" : "fin"),
+  };
+
   /** Connects to a TCP port. */
   static async open(port: number, host = "127.0.0.1"): Promise<TestConnection> {
     const connection = new TestConnection();
-    connection.#socket = await Bun.connect<undefined>({
-      hostname: host,
-      port,
-      allowHalfOpen: true,
-      data: undefined,
-      socket: {
-        data: (_, bytes) => {
-          connection.#chunks.push(bytes.slice());
-          connection.#size += bytes.length;
-          connection.#wake();
-        },
-        drain: () => connection.#sender?.flush(),
-        end: () => connection.#finish("fin"),
-        // A FIN that comes after our own shows as a close without an error.
-        close: (_, error) => connection.#finish(error ? "reset" : "fin"),
-      },
-    });
-    connection.#sender = new ByteSender(connection.#socket);
+    const target = { hostname: host, port, allowHalfOpen: true };
+    connection.adopt(await Bun.connect({ ...target, data: connection, socket: TestConnection.handlers }));
     return connection;
+  }
+
+  /** Takes a connected socket for its own. */
+  adopt(socket: Socket<TestConnection>): void {
+    socket.data = this;
+    this.#socket = socket;
+    this.#sender = new ByteSender(socket);
   }
 
   /** Queues bytes, which the caller must not change until they are sent. */
@@ -57,6 +62,39 @@ export class TestConnection {
   /** Resets the connection (RST). */
   reset(): void {
     this.#socket?.terminate();
+  }
+
+  /** Stops reading: what is sent to us piles up on the way. */
+  pause(): void {
+    this.#socket?.pause();
+  }
+
+  /** Reads again. */
+  resume(): void {
+    this.#socket?.resume();
+  }
+
+  /** Bytes that went to the kernel at once; those that do not are not sent at all. -1: closed. */
+  sendWhatFits(bytes: Uint8Array): number {
+    return this.#socket?.write(bytes) ?? -1;
+  }
+
+  /** Whether every byte that was to be sent has gone to the kernel. */
+  get isEmpty(): boolean {
+    return this.#sender?.isEmpty ?? true;
+  }
+
+  /** How the other side has ended, if it has and we have read so far. */
+  get ended(): End | undefined {
+    return this.#end;
+  }
+
+  /** Bytes that the other side's kernel has not acknowledged yet. Linux only. */
+  unacknowledged(): number {
+    const { fd } = this.#socket as unknown as { fd: number };
+    const cell = new Int32Array(1);
+    if (libc === undefined || libc.ioctl(fd, SIOCOUTQ, cell) < 0) throw new Error("no such number");
+    return cell[0] as number;
   }
 
   /** Closes without a word about how. */
