@@ -132,7 +132,7 @@ test("made-up packets with the right tags: nothing throws, nothing grows, everyt
   const reached = new Set<string>();
   const oddities: Partial<Record<Oddity, number>> = {};
   let messageCount = 0;
-  forEachSeed(1_500, (seed) => {
+  forEachSeed(1_000, (seed) => {
     const net = new VirtualNet(seed, { ...CALM, delayMaxMs: 40, loss: 0.02 });
     const { random } = net;
     const plan = () => ({

@@ -5,7 +5,7 @@
 
 import { readU16 } from "../../../bytes/read.ts";
 import type { AssociationId, CloseReason, Oddity, Path, Role, SctpEvent, SctpLimits, SctpTiming } from "../api.ts";
-import { causeName } from "../causes.ts";
+import { causeName, userInitiatedAbort } from "../causes.ts";
 import { encodeAbort } from "../chunks/abort.ts";
 import { encodePacket } from "../packet.ts";
 import type { Tsn } from "../serial.ts";
@@ -118,11 +118,11 @@ export class Association {
     }
   }
 
-  /** Sends ABORT with this cause, and closes. */
-  abort(reason: CloseReason, cause: Uint8Array): void {
+  /** Sends ABORT with this cause, and closes. The detail is the name of the cause when nothing is said. */
+  abort(reason: CloseReason, cause: Uint8Array, detail: string = causeName(readU16(cause, 0))): void {
     //= rfc9260#9.1/abort-with-tag
     if (this.state.name !== "CLOSED" && this.peerTag !== 0) this.sendPacket([encodeAbort(false, [cause])]);
-    this.close(reason, causeName(readU16(cause, 0)));
+    this.close(reason, detail);
   }
 
   /** Ends the association, without a word to the peer. */
@@ -142,7 +142,9 @@ export class Association {
     this.errorCount++;
     //= rfc9260#8.1/unreachable
     if (this.errorCount <= this.host.timing.associationMaxRetrans) return true;
-    this.close("unreachable", `${this.errorCount} transmissions in a row were not answered`);
+    // The peer may hear us though we do not hear it: then it need not find out by itself.
+    const detail = `${this.errorCount} transmissions in a row were not answered`;
+    this.abort("unreachable", userInitiatedAbort(), detail);
     return false;
   }
 

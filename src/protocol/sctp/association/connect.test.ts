@@ -14,7 +14,7 @@ import { encodeCookieAck } from "../chunks/bare.ts";
 import { encodeInit } from "../chunks/init.ts";
 import { CauseCode, ChunkType } from "../constants.ts";
 import { stateCookieParameter } from "../parameters.ts";
-import { encodeTlv } from "../tlv.ts";
+import { encodeChunk, encodeTlv } from "../tlv.ts";
 
 function causesOf(replies: readonly Reply[], type: number): number[] {
   const decoded = decodeCauses(onlyChunk(replies, type));
@@ -62,6 +62,7 @@ describe("connect", () => {
     peer.send(peer.initAck());
     expect(peer.wait(1_000).map(({ types }) => types)).toEqual([[ChunkType.CookieEcho]]);
     expect(peer.wait(600_000).length).toBe(7);
+    expect(peer.drain()).toEqual([]);
     expect(peer.story).toEqual(["closed: unreachable"]);
   });
 
@@ -130,6 +131,13 @@ describe("connect", () => {
     peer.beConnected();
     peer.sendTagged(0, encodeAbort(true, []));
     expect(peer.story).toEqual([]);
+  });
+
+  test("nothing is reported to a peer whose tag is not known", () => {
+    const peer = new RawPeer();
+    peer.beConnected();
+    expect(peer.send(encodeChunk(0xfe, 0, new Uint8Array(0)))).toEqual([]);
+    expect(peer.endpoint.counters().oddities["unknown-chunk"]).toBe(1);
   });
 
   test("the round trip of the cookie sets the RTO: the first loss costs a second, not more", () => {

@@ -95,8 +95,9 @@ function handleChunk(association: Association, chunk: RawChunk, nowMs: number): 
 
 function handleUnknown(association: Association, { type, bytes }: RawChunk): boolean {
   association.host.count("unknown-chunk");
+  const isPeerKnown = association.peerTag !== 0;
   //= rfc9260#3.2/report
-  if ((type & REPORT_BIT) !== 0) association.control.push(encodeError([unrecognizedChunkType(bytes)]));
+  if ((type & REPORT_BIT) !== 0 && isPeerKnown) association.control.push(encodeError([unrecognizedChunkType(bytes)]));
   //= rfc9260#3.2/stop
   return (type & SKIP_BIT) !== 0;
 }

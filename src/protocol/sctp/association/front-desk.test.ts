@@ -315,6 +315,24 @@ describe("restart and collision", () => {
     expect(peer.wait(10_000)).toEqual([]);
   });
 
+  test("(B) after the association came up with the peer's former life: it begins anew, with our tag of the cookie", () => {
+    const peer = new RawPeer();
+    const former = peer.beConnected();
+    // The peer dies and comes back within the handshake; then its former life's COOKIE ACK arrives.
+    const risen = begunAnew(peer);
+    risen.localPort = peer.localPort;
+    const { cookie, initiateTag } = readInitAck(only(risen.sendPacket(risen.initPacket())));
+    expect(initiateTag).toBe(peer.endpointTag);
+    peer.send(peer.initAck());
+    peer.send(encodeCookieAck());
+    risen.endpointTag = initiateTag;
+    expect(only(risen.send(encodeCookieEcho(cookie))).types).toEqual([ChunkType.CookieAck]);
+    expect(risen.story).toEqual(["closed: peer-restarted", "connected"]);
+    expect(risen.events[0]?.association).toBe(former);
+    risen.send(risen.nextData(Uint8Array.of(1)));
+    expect(risen.messages).toEqual([[1]]);
+  });
+
   test("(D) in COOKIE-ECHOED: up, and T1-cookie is stopped", () => {
     const peer = new RawPeer();
     peer.beConnected();

@@ -1,6 +1,6 @@
 /** The graceful end, from either side and from both at once (RFC 9260 §9.2). */
 
-import { protocolViolation } from "../causes.ts";
+import { userInitiatedAbort } from "../causes.ts";
 import { encodeShutdownAck, encodeShutdownComplete } from "../chunks/bare.ts";
 import type { ShutdownChunk } from "../chunks/shutdown.ts";
 import type { Association } from "./association.ts";
@@ -62,7 +62,7 @@ export function onT2(association: Association, nowMs: number): void {
 
 /** T5-shutdown-guard expired. */
 export function onT5(association: Association): void {
-  association.abort("unreachable", protocolViolation("shutdown takes too long"));
+  association.abort("unreachable", userInitiatedAbort(), "the shutdown took too long");
 }
 
 /** SHUTDOWN. */
