@@ -20,6 +20,10 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: "ask or steer a running proxy",
     run: async (args) => (await import("./ctl.ts")).run(args),
   },
+  resolve: {
+    summary: "say what the proxy would do with a name, step by step",
+    run: async (args) => (await import("./resolve.ts")).run(args),
+  },
   "hash-password": {
     summary: "make a hash of a password for the configuration file",
     run: async (args) => (await import("./hash-password.ts")).run(args),

@@ -121,6 +121,9 @@ const OPTIONS: readonly ServeOption[] = [
   },
 ];
 
+/** The options about names, which `sockeye resolve` has, too. */
+export const NAME_OPTIONS: readonly OptionSpec[] = OPTIONS.filter(({ key }) => key[0] === "dns");
+
 /** `-c`, which `sockeye config` has, too. */
 export const CONFIG_OPTION: OptionSpec = {
   short: "-c",

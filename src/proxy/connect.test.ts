@@ -114,6 +114,15 @@ describe("Connect", () => {
     }
   });
 
+  test("no address of either family: the client hears why", async () => {
+    const { told, watch, resolve } = setUp("a.example");
+    watch()?.onFamily?.(6, []);
+    watch()?.onFamily?.(4, []);
+    expect(told).toEqual([]);
+    await resolve({ kind: "not-found", detail: "the name does not exist" });
+    expect(told).toEqual([`failed ${Rep.HostUnreachable} the name does not exist`]);
+  });
+
   test("a resolver that rejects is a bug, not a client that waits", async () => {
     const { told, reject } = setUp("a.example");
     await reject(new Error("oops"));

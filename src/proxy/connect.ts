@@ -48,8 +48,10 @@ export class Connect {
   #listener: ConnectListener | undefined;
   /** What the resolver did. BOUNDED by its deadline: a few queries to a few servers. */
   readonly #lookups: ResolutionStep[] = [];
-  /** Why the resolver gave no address. */
+  /** Why the resolver gave no address, once it has said all. */
   #lookupDetail: string | undefined;
+  /** Both families have no address, and the resolver is about to say why. */
+  #hasNoAddress = false;
 
   constructor(ports: ConnectPorts, client: ConnectClient, dst: Address, listener: ConnectListener) {
     this.#ports = ports;
@@ -129,7 +131,8 @@ export class Connect {
       case "not-found":
       case "failed":
         this.#lookupDetail = resolution.detail;
-        this.#race.add([4, 6], []);
+        if (this.#hasNoAddress) this.#lost("no-addresses");
+        else this.#race.add([4, 6], []);
         return;
       default:
         resolution satisfies never;
@@ -137,9 +140,13 @@ export class Connect {
   }
 
   #lost(reason: LostReason): void {
+    if (reason !== "no-addresses") {
+      this.#fail(replyForFailures(this.attempts.map((attempt) => attempt.outcome)), undefined);
+      return;
+    }
+    this.#hasNoAddress = true;
     //= rfc1928#6/rep-host-unreachable
-    if (reason === "no-addresses") this.#fail(Rep.HostUnreachable, this.#lookupDetail);
-    else this.#fail(replyForFailures(this.attempts.map((attempt) => attempt.outcome)), undefined);
+    if (this.#lookupDetail !== undefined) this.#fail(Rep.HostUnreachable, this.#lookupDetail);
   }
 
   #fail(rep: FailureRep, detail: string | undefined): void {

@@ -1,0 +1,259 @@
+/** Names through a whole proxy: DNS over HTTP, its cache, its failures, and that nothing else is asked. */
+
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { a, response, soa } from "../support/dns-message.ts";
+import { type DohServer, startDohServer, TEST_CA_FILE } from "../support/doh-server.ts";
+import { LineLog } from "../support/line-log.ts";
+import type { World } from "../support/name-world.ts";
+import { createNamespace, type Namespace } from "../support/namespace.ts";
+import { echoOrigin } from "../support/origin.ts";
+import { runSockeye, startProxy } from "../support/proxy-process.ts";
+import { scratchDir } from "../support/scratch-dir.ts";
+import { openTunnel, Refused } from "../support/socks-client.ts";
+
+/** Knows `site.test`, at 127.0.0.1, for five minutes. */
+const startZone = (options = {}): DohServer =>
+  startDohServer(({ name, type }) => {
+    if (name !== "site.test") return response(name, type, { rcode: 3, authorities: [soa("test", 60, 60)] });
+    if (type === "AAAA") return response(name, type, { authorities: [soa("test", 60, 60)] });
+    return response(name, type, { answers: [a(name, "127.0.0.1")] });
+  }, options);
+
+const sourcesOf = (line: Record<string, unknown> | undefined): unknown[] =>
+  (line?.["lookups"] as { source: string }[] | undefined)?.map(({ source }) => source) ?? [];
+
+async function refusalOf(proxyPort: number, host: string): Promise<number> {
+  const error = await openTunnel({ proxyPort, host, port: 9 }).catch((fault: unknown) => fault);
+  if (!(error instanceof Refused)) throw new Error(`${host} was not refused: ${error}`);
+  return error.code;
+}
+
+describe("a proxy with --doh", () => {
+  test("connects by a name that only the server knows; the second time without asking", async () => {
+    using zone = startZone();
+    using origin = echoOrigin();
+    await using proxy = await startProxy(["--doh", zone.url]);
+    for (let round = 0; round < 2; round++) {
+      const tunnel = await openTunnel({ proxyPort: proxy.port, host: "Site.Test", port: origin.port });
+      tunnel.close();
+      await proxy.stdout.waitFor((line) => line.includes('"ended"'), 10_000, round);
+    }
+    expect(zone.asked.toSorted()).toEqual(["A site.test", "AAAA site.test"]);
+    const [first, second] = proxy.accessLog();
+    expect(first).toMatchObject({
+      reply: 0,
+      destination: `Site.Test:${origin.port}`,
+      connected: `127.0.0.1:${origin.port}`,
+    });
+    expect(sourcesOf(first)).toEqual(["doh", "doh"]);
+    expect(sourcesOf(second)).toEqual(["cache", "cache"]);
+  });
+
+  test("GET", async () => {
+    using zone = startZone();
+    using origin = echoOrigin();
+    await using proxy = await startProxy(["--doh", `${zone.url}{?dns}`, "--doh-method", "get"]);
+    (await openTunnel({ proxyPort: proxy.port, host: "site.test", port: origin.port })).close();
+    expect(zone.asked.length).toBe(2);
+  });
+
+  test("HTTPS with a certificate of one's own authority, under a name that nobody resolves", async () => {
+    using zone = startZone({ tls: true, http2: true });
+    using origin = echoOrigin();
+    using dir = scratchDir();
+    const url = `https://dns.test:${zone.port}/dns-query`;
+    writeFileSync(
+      dir.file("config.toml"),
+      `[dns]\nservers = [{ url = "${url}", addresses = ["127.0.0.1"], ca_file = "${TEST_CA_FILE}" }]\n`,
+    );
+    await using proxy = await startProxy(["--config", dir.file("config.toml")]);
+    (await openTunnel({ proxyPort: proxy.port, host: "site.test", port: origin.port })).close();
+    expect(zone.connections.size).toBe(1);
+  });
+
+  test("a certificate file that is none: it does not start, and says why", async () => {
+    using dir = scratchDir();
+    writeFileSync(dir.file("ca.pem"), "nothing");
+    const server = `{ url = "https://dns.test/", addresses = ["127.0.0.1"], ca_file = "${dir.file("ca.pem")}" }`;
+    writeFileSync(dir.file("config.toml"), `[dns]\nservers = [${server}]\n`);
+    const outcome = await runSockeye(["serve", "--config", dir.file("config.toml"), "--port", "0"]);
+    expect(outcome.status).toBe(1);
+    expect(outcome.stderr).toContain("holds no certificate");
+  });
+
+  test("no such name, no host name, a server that fails: reply 4, and the log says which", async () => {
+    using zone = startZone();
+    await using proxy = await startProxy(["--doh", zone.url]);
+    expect(await refusalOf(proxy.port, "other.test")).toBe(4);
+    expect(await refusalOf(proxy.port, "no host.test")).toBe(4);
+    zone[Symbol.dispose]();
+    expect(await refusalOf(proxy.port, "third.test")).toBe(4);
+    await proxy.stdout.waitFor((line) => line.includes("third.test"));
+    expect(proxy.accessLog().map((line) => line["detail"])).toEqual([
+      "the name does not exist",
+      "a label has characters that no host name has",
+      expect.stringMatching(/^http:.*: E[A-Z]+$/),
+    ]);
+    expect(zone.asked.some((question) => question.includes("no host"))).toBe(false);
+  });
+
+  test("SIGHUP changes the servers; the cache of servers that stay is kept", async () => {
+    using zone = startZone();
+    using other = startZone();
+    using origin = echoOrigin();
+    using dir = scratchDir();
+    const path = dir.file("config.toml");
+    const configure = (url: string) => writeFileSync(path, `[dns]\nservers = ["${url}"]\n`);
+    configure(zone.url);
+    await using proxy = await startProxy(["--config", path]);
+    const connect = async () =>
+      (await openTunnel({ proxyPort: proxy.port, host: "site.test", port: origin.port })).close();
+    const reload = async () => {
+      const from = proxy.stderr.lines.length;
+      proxy.kill("SIGHUP");
+      await proxy.stderr.waitFor((line) => line.includes("reloaded"), 10_000, from);
+    };
+    await connect();
+    await reload();
+    await connect();
+    expect(zone.asked.length).toBe(2);
+    configure(other.url);
+    await reload();
+    await connect();
+    expect(zone.asked.length).toBe(2);
+    expect(other.asked.length).toBe(2);
+  });
+});
+
+describe("sockeye resolve", () => {
+  test("says each step, the order of attempts, and who may not connect there", async () => {
+    using zone = startZone();
+    const { status, stdout } = await runSockeye(["resolve", "--doh", zone.url, "site.test"]);
+    expect(status).toBe(0);
+    expect(stdout.split("\n").slice(0, 1)).toEqual(["site.test"]);
+    expect(stdout).toContain(`A site.test, ${zone.url} (127.0.0.1): 127.0.0.1 (TTL 300 s)`);
+    expect(stdout).toMatch(/\n {2}0 ms +127\.0\.0\.1 {2}from 127\.0\.0\.1, forbidden to clients of other machines\n/);
+  });
+
+  test("a name without an address: exit status 1; no name: 2; --help: 0", async () => {
+    using zone = startZone();
+    const missing = await runSockeye(["resolve", "--doh", zone.url, "other.test"]);
+    expect(missing.status).toBe(1);
+    expect(missing.stdout).toContain("not-found the name does not exist");
+    expect((await runSockeye(["resolve"])).status).toBe(2);
+    expect((await runSockeye(["resolve", "--user", "nobody", "a.test"])).status).toBe(2);
+    const help = await runSockeye(["resolve", "--help"]);
+    expect(help.status).toBe(0);
+    expect(help.stdout).toContain("Usage: sockeye resolve");
+  });
+});
+
+describe("in a network of its own", () => {
+  const PORT = 8000;
+  const support = join(import.meta.dir, "..", "support");
+  const nameservers = [...readFileSync("/etc/resolv.conf", "utf8").matchAll(/^nameserver\s+(\S+)/gm)]
+    .map((match) => match[1] ?? "")
+    .filter((address) => !address.includes("%"));
+  const world: World = {
+    zone: {
+      "race.test": { AAAA: ["2001:db8:1::77", "2001:db8:2::9"], A: ["198.51.100.77", "192.0.2.10"] },
+      "live.test": { A: ["192.0.2.10"] },
+      "refused.test": { AAAA: ["2001:db8:2::9"], A: ["192.0.2.11", "203.0.113.1"] },
+    },
+    live: ["192.0.2.10"],
+    port: PORT,
+    nameservers: nameservers.length > 0 ? nameservers : ["127.0.0.1"],
+  };
+  const events = new LineLog("the world");
+  let space: Namespace;
+  let servers: Bun.Subprocess<"pipe", "pipe", "inherit">;
+  let doh = "";
+
+  beforeAll(async () => {
+    space = await createNamespace();
+    const ip = (text: string) => space.run("ip", ...text.split(" "));
+    // Whatever goes to these two reaches the other end of the pair, where nobody has these addresses: silence.
+    await ip("link add v0 type veth peer name v1");
+    await ip("link set v0 up");
+    await ip("link set v1 up");
+    await ip("address add 198.51.100.1/24 dev v0");
+    await ip("-6 address add 2001:db8:1::1/64 dev v0 nodad");
+    await ip("neighbour add 198.51.100.77 lladdr 02:00:00:00:00:77 dev v0 nud permanent");
+    await ip("-6 neighbour add 2001:db8:1::77 lladdr 02:00:00:00:00:77 dev v0 nud permanent");
+    // Ours, so that what is not listened at is refused.
+    for (const address of ["192.0.2.10/32", "192.0.2.11/32", "2001:db8:2::9/128"]) {
+      await ip(`address add ${address} dev lo`);
+    }
+    for (const address of world.nameservers) {
+      if (!/^127\.|^::1$/.test(address)) await ip(`address add ${address} dev lo`);
+    }
+    servers = Bun.spawn([...space.prefix, process.execPath, join(support, "name-world.ts"), JSON.stringify(world)], {
+      stdin: "pipe",
+      stdout: "pipe",
+      stderr: "inherit",
+    });
+    events.collect(servers.stdout).catch((error: unknown) => events.lines.push(String(error)));
+    const ready = await events.waitFor((line) => line.startsWith("ready "));
+    doh = `http://127.0.0.1:${ready.split(" ")[1]}/dns-query`;
+  });
+
+  afterAll(async () => {
+    servers.stdin.end();
+    await servers.exited;
+    await space[Symbol.asyncDispose]();
+  });
+
+  const connect = async (proxyPort: number, host: string): Promise<string> =>
+    (await space.run(process.execPath, join(support, "socks-once.ts"), String(proxyPort), host, String(PORT))).trim();
+
+  test("dead, refused and live addresses of both families, in the order and at the times of RFC 8305", async () => {
+    await using proxy = await startProxy(["--doh", doh], { prefix: space.prefix });
+    expect(await connect(proxy.port, "race.test")).toBe("connected");
+    await proxy.stdout.waitFor((line) => line.includes("race.test"));
+    const [line] = proxy.accessLog();
+    const attempts = line?.["attempts"] as { address: string; outcome: string; start_ms: number }[];
+    expect(attempts.map(({ address, outcome }) => `${address} ${outcome}`)).toEqual([
+      "2001:db8:1::77 cancelled",
+      "198.51.100.77 cancelled",
+      "2001:db8:2::9 ECONNREFUSED",
+      "192.0.2.10 connected",
+    ]);
+    const [first = 0, second = 0, third = 0, fourth = 0] = attempts.map((attempt) => attempt.start_ms);
+    // 250 ms from the moment at which the answers came; the first attempt itself begins a little later.
+    expect(second - first).toBeGreaterThan(200);
+    expect(third - second).toBeGreaterThan(200);
+    // At once after the refusal: long before the next 250 ms are over.
+    expect(fourth - third).toBeLessThan(200);
+    expect(line?.["connected"]).toBe(`192.0.2.10:${PORT}`);
+    expect(events.lines).toContain("accepted 192.0.2.10");
+  });
+
+  test("all failed: the most informative reply", async () => {
+    await using proxy = await startProxy(["--doh", doh], { prefix: space.prefix });
+    // Refused, refused, and no route.
+    expect(await connect(proxy.port, "refused.test")).toBe("refused 5");
+  });
+
+  test("no packet to port 53 with DNS over HTTP; with the system's resolver there are some", async () => {
+    const from = events.lines.length;
+    const isPort53 = (line: string): boolean => line.startsWith("port 53");
+    {
+      await using proxy = await startProxy(["--doh", doh], { prefix: space.prefix });
+      expect(await connect(proxy.port, "unknown.test")).toBe("refused 4");
+      expect(await connect(proxy.port, "localhost")).toBe("refused 5");
+      expect(await connect(proxy.port, "live.test")).toBe("connected");
+      // The world tells what it sees in order: with this line, everything before it is told.
+      await events.waitFor((line) => line === "accepted 192.0.2.10", 10_000, from);
+      expect(events.lines.slice(from).filter(isPort53)).toEqual([]);
+    }
+    // The listener works: this is what it hears of a proxy without servers.
+    await using proxy = await startProxy([], { prefix: space.prefix });
+    const heard = events.waitFor(isPort53, 10_000, from);
+    const asked = connect(proxy.port, "system.test").catch(() => "no answer");
+    await heard;
+    await proxy.stop("SIGKILL");
+    await asked;
+  });
+});
