@@ -57,6 +57,18 @@ describe("descriptors", () => {
     expect(events.others).toEqual(["paused at 2", "accepting at 1"]);
   });
 
+  test("an association, and a host that is waited for, take the place of a client", () => {
+    for (const cmd of [2, 3]) {
+      const { accept, accepting } = fakeProxy({ capacity: 3 });
+      const first = accept();
+      first.peerSends(Uint8Array.of(5, 1, 0, 5, cmd, 0, 1, 0, 0, 0, 0, 0, 0));
+      accept();
+      expect(accepting).toEqual([false]);
+      first.peerResets();
+      expect(accepting).toEqual([false, true]);
+    }
+  });
+
   test("a client that slipped in pauses again whatever listens by now", () => {
     const { accept, accepting, events } = fakeProxy({ capacity: 1 });
     accept();

@@ -68,7 +68,7 @@ export class ProxyServer implements Control {
     }
     const connection = new Connection(context, socket, entry, client, advertisedIp, (gone) => this.#forget(gone));
     this.#connections.add(connection);
-    if (this.#connections.size >= this.#options.capacity) this.#pause();
+    if (this.#isFull) this.#pause();
     return connection;
   }
 
@@ -110,6 +110,12 @@ export class ProxyServer implements Control {
     return new Promise((resolve) => {
       this.#onEmpty = resolve;
     });
+  }
+
+  /** An association, or a host that is waited for, may take as many descriptors more as a client with its target. */
+  get #isFull(): boolean {
+    const { udp, bind } = this.#context;
+    return this.#connections.size + udp.quota.total + bind.quota.total >= this.#options.capacity;
   }
 
   #pause(): void {
