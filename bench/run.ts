@@ -74,7 +74,9 @@ function planOf(args: string[]): Plan {
   return {
     rounds: Math.ceil(positive("rounds", values.rounds ?? (values.quick ? "3" : "5"))),
     seconds: positive("seconds", values.seconds ?? (values.quick ? "0.5" : "1.5")),
-    servers: pick(SERVERS, values.servers),
+    servers: pick(SERVERS, values.servers).filter(
+      (server) => !values.quick || values.servers !== undefined || !server.variant,
+    ),
     workloads: wanted.filter((workload) => !values.quick || values.workloads !== undefined || workload.quick),
     out: values.out ?? join(import.meta.dir, "results", `${new Date().toISOString().slice(0, 10)}.json`),
   };

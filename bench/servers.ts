@@ -3,6 +3,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { freePort } from "../test/support/free-port.ts";
+import { OTHER_PORTS } from "../test/support/proxy-process.ts";
 import { build } from "./build.ts";
 
 /** The user of the workloads that authenticate. */
@@ -30,6 +31,8 @@ export interface Server {
   readonly title: string;
   /** "limit" is not a proxy one would use; "ours"; "peer". */
   readonly kind: "limit" | "ours" | "peer";
+  /** Not part of `--quick`. */
+  readonly variant?: true;
   /** Connections before it is measured: a few where the program is compiled, many where a compiler works as it runs. */
   readonly warmUpConnections: number;
   /** What it can do of what some workloads ask for. */
@@ -56,13 +59,17 @@ function configuration(scratch: string, name: string, port: number, text: string
   return path;
 }
 
-const sockeye = (port: number, accessLog: string, withUser: boolean): string[] => [
-  join(root, "bin", "sockeye"),
-  ...["serve", "--listen", "127.0.0.1", "--port", `${port}`, "--access-log", accessLog],
-  ...["--admin-port", "0", "--admin-udp-port", "0"],
-  ...["--admin-port", "0", "--admin-udp-port", "0"],
-  ...(withUser ? ["--user", `${USER.name}:${USER.password}`] : []),
-];
+/** Sockeye with its defaults, and what a variant changes. */
+const sockeye =
+  (...variant: readonly string[]): Server["command"] =>
+  (port, scratch, withUser) => [
+    join(root, "bin", "sockeye"),
+    ...["serve", "--listen", "127.0.0.1", "--port", `${port}`, ...OTHER_PORTS],
+    ...(variant.includes("--access-log") ? [] : ["--access-log", join(scratch, `access-${port}.log`)]),
+    ...variant,
+    ...(withUser ? ["--user", `${USER.name}:${USER.password}`] : []),
+  ];
+const sockeyeVersion: readonly string[] = [join(root, "bin", "sockeye"), "--version"];
 
 export const SERVERS: readonly Server[] = [
   {
@@ -103,8 +110,26 @@ export const SERVERS: readonly Server[] = [
     kind: "ours",
     warmUpConnections: JUST_IN_TIME,
     can: ["users", "names", "udp"],
-    command: (port, scratch, withUser) => sockeye(port, join(scratch, `access-${port}.log`), withUser),
-    version: [join(root, "bin", "sockeye"), "--version"],
+    command: sockeye(),
+    version: sockeyeVersion,
+  },
+  {
+    id: "sockeye-no-log",
+    title: "Sockeye without access log",
+    kind: "ours",
+    variant: true,
+    warmUpConnections: JUST_IN_TIME,
+    can: ["users", "names", "udp"],
+    command: sockeye("--access-log", "off"),
+  },
+  {
+    id: "sockeye-2",
+    title: "Sockeye, 2 workers",
+    kind: "ours",
+    variant: true,
+    warmUpConnections: 2 * JUST_IN_TIME,
+    can: ["users", "names", "udp"],
+    command: sockeye("--workers", "2"),
   },
   {
     id: "microsocks",

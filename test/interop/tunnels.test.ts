@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
 import { createHash, randomBytes } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { connectAdmin } from "../../src/admin/client.ts";
 import { runWell } from "../support/command.ts";
 import { until } from "../support/deadline.ts";
 import { socketCount } from "../support/descriptors.ts";
@@ -15,12 +16,14 @@ import { openTunnel, type TestConnection } from "../support/socks-client.ts";
 const MIB = 1 << 20;
 const HUNDRED_MB = 100_000_000;
 
+const ADMIN = { username: "root", password: "correct horse" };
+
 let proxy: ProxyProcess;
 /** The sockets of a proxy that nobody uses: its listeners. */
 let socketsAtRest: number;
 
 beforeAll(async () => {
-  proxy = await startProxy();
+  proxy = await startProxy(["--admin-transport", "udp", "--admin", `${ADMIN.username}:${ADMIN.password}`]);
   socketsAtRest = socketCount(proxy.pid);
 });
 
@@ -29,6 +32,12 @@ afterEach(async () => {
 });
 
 afterAll(async () => {
+  const { admin, admin_udp_port: udpPort } = proxy.readyFields;
+  const port = Number(String(admin).match(/:(\d+)/)?.[1]);
+  const client = await connectAdmin({ ...ADMIN, transport: "udp", port, udpPort: Number(udpPort) });
+  expect(await client.concurrent()).toBe(0);
+  expect(await client.historical()).toBeGreaterThan(1500);
+  expect(await client.bytes()).toBeGreaterThan(4 * HUNDRED_MB);
   expect(await proxy.stop()).toBe(0);
 });
 

@@ -11,8 +11,9 @@ const root = dirname(dirname(import.meta.dir));
 /** The program under test: this clone's, unless SOCKEYE_EXECUTABLE names another, such as an installed one. */
 const executable = process.env["SOCKEYE_EXECUTABLE"] ?? join(root, "bin", "sockeye");
 
-/** Ports of their own for everything that listens, so that any number of tests run side by side. */
-const OWN_PORTS: readonly string[] = ["--port", "0", "--admin-port", "0", "--admin-udp-port", "0"];
+/** Free ports for everything that listens besides SOCKS, so that any number of proxies run side by side. */
+export const OTHER_PORTS: readonly string[] = ["--admin-port", "0", "--admin-udp-port", "0"];
+const OWN_PORTS: readonly string[] = ["--port", "0", ...OTHER_PORTS];
 
 let stateDirectory: string | undefined;
 
@@ -54,6 +55,8 @@ export interface ProxyProcess extends AsyncDisposable {
   readonly addresses: readonly BoundAddress[];
   /** The SOCKS port: the one of the first address. */
   readonly port: number;
+  /** The fields of the ready line, where it is JSON. */
+  readonly readyFields: Readonly<Record<string, unknown>>;
   readonly stdout: LineLog;
   readonly stderr: LineLog;
   /** Resolves with the exit status, 128 + number for a signal, once the process and its output have ended. */
@@ -96,17 +99,19 @@ export async function startProxy(args: readonly string[] = [], options: ProxyOpt
     }
   };
 
-  let addresses: readonly BoundAddress[];
+  let ready: string;
   try {
-    addresses = parseReadyLine(await stderr.waitFor(isReadyLine, options.readyLimitMs ?? 15_000));
+    ready = await stderr.waitFor(isReadyLine, options.readyLimitMs ?? 15_000);
   } catch (error) {
     child.kill("SIGKILL");
     throw error;
   }
+  const addresses = parseReadyLine(ready);
   return {
     pid: child.pid,
     addresses,
     port: addresses[0]?.port ?? 0,
+    readyFields: ready.startsWith("{") ? (JSON.parse(ready) as Record<string, unknown>) : {},
     stdout,
     stderr,
     exited,
