@@ -1,5 +1,6 @@
 /** The way from a destination as the client named it to a connected socket, or to the reason why there is none. */
 
+import { parseIp } from "../bytes/ip.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Dialer } from "../ports/dialer.ts";
 import type { AttemptRecord } from "../ports/proxy-events.ts";
@@ -10,9 +11,11 @@ import type { LostReason } from "../protocol/dial/happy-eyeballs.ts";
 import type { Address } from "../protocol/socks5/address.ts";
 import { type FailureRep, Rep } from "../protocol/socks5/constants.ts";
 import type { AccessRules } from "./access-rules.ts";
-import { DialRace } from "./dial-race.ts";
+import type { DialTerms } from "./dial-attempt.ts";
+import { DialRace, type DialRaceListener } from "./dial-race.ts";
 import { type Outgoing, wayOf } from "./outgoing.ts";
 import { replyForFailures } from "./reply-for.ts";
+import { SoleDial } from "./sole-dial.ts";
 
 export interface ConnectPorts {
   readonly clock: Clock;
@@ -40,10 +43,12 @@ export interface ConnectListener {
   onFailed(rep: FailureRep, detail: string | undefined): void;
 }
 
-export class Connect {
+export class Connect implements DialRaceListener {
   readonly #ports: ConnectPorts;
   readonly #dst: Address;
-  readonly #race: DialRace;
+  readonly #terms: DialTerms;
+  /** Set by `start`, unless the request fails before anything is tried. */
+  #dial: SoleDial | DialRace | undefined;
   readonly #policy: Outgoing["way"]["policy"];
   #listener: ConnectListener | undefined;
   /** What the resolver did. BOUNDED by its deadline: a few queries to a few servers. */
@@ -57,22 +62,16 @@ export class Connect {
     this.#ports = ports;
     this.#dst = dst;
     this.#listener = listener;
-    const { clock, dialer, rules, outgoing, sort } = ports;
+    const { clock, dialer, rules, outgoing } = ports;
     const way = wayOf(outgoing, client.user);
     this.#policy = way.policy;
     const isAllowed = (ip: Uint8Array) => rules.allows(ip, client.clientIsLocal);
-    this.#race = new DialRace(
-      { clock, dialer, way, timing: outgoing.timing, port: dst.port, sort, isAllowed },
-      {
-        onWon: (socket, local, address) => this.#take()?.onConnected(socket, local, address),
-        onLost: (reason) => this.#lost(reason),
-      },
-    );
+    this.#terms = { clock, dialer, way, port: dst.port, isAllowed };
   }
 
   /** Every attempt so far, in the order of their starts. BOUNDED by `outgoing.attempts`. */
   get attempts(): readonly AttemptRecord[] {
-    return this.#race.attempts;
+    return this.#dial?.attempts ?? [];
   }
 
   get lookups(): readonly ResolutionStep[] {
@@ -87,59 +86,76 @@ export class Connect {
       this.#fail(Rep.ConnectionRefused, "port 0 cannot be connected to");
       return;
     }
-    if (isIp) {
-      if (allowsFamily(this.#policy, familyOf(host))) this.#race.add([4, 6], [host]);
-      else this.#fail(Rep.NetworkUnreachable, `outgoing connections are ${this.#policy}`);
+    const ip = isIp ? parseIp(host) : undefined;
+    if (ip !== undefined) {
+      this.#startSole(host, ip);
       return;
     }
+    const { outgoing, sort } = this.#ports;
+    const race = new DialRace({ ...this.#terms, timing: outgoing.timing, sort }, this);
+    this.#dial = race;
     const watch = {
       onFamily: (family: 4 | 6, addresses: readonly string[]) => {
-        if (this.#listener !== undefined) this.#race.add([family], addresses);
+        if (this.#listener !== undefined) race.add([family], addresses);
       },
       onStep: (step: ResolutionStep) => this.#lookups.push(step),
     };
     this.#ports.resolver.resolve(host, watch).then(
-      (resolution) => this.#resolved(resolution),
+      (resolution) => this.#resolved(race, resolution),
       // A resolver never rejects; one that does has a bug, and the client must not wait for it.
       (fault: unknown) => this.#fail(Rep.GeneralFailure, `the resolver failed: ${String(fault)}`),
     );
   }
 
+  #startSole(address: string, ip: Uint8Array): void {
+    if (!allowsFamily(this.#policy, familyOf(address))) {
+      this.#fail(Rep.NetworkUnreachable, `outgoing connections are ${this.#policy}`);
+      return;
+    }
+    const dial = new SoleDial(address, this.#terms, this);
+    this.#dial = dial;
+    dial.start(ip);
+  }
+
+  onWon(socket: ConnectedSocket, local: Endpoint, address: string): void {
+    this.#take()?.onConnected(socket, local, address);
+  }
+
   /** Gives everything up; the listener hears nothing more. */
   cancel(): void {
     this.#listener = undefined;
-    this.#race.cancel("cancelled");
+    this.#dial?.cancel("cancelled");
   }
 
   /** The time for all attempts together is over. */
   timeOut(): void {
-    const isResolving = this.#race.attempts.length === 0;
-    this.#race.cancel("timeout");
+    const isResolving = this.attempts.length === 0;
+    this.#dial?.cancel("timeout");
     const failures = this.attempts.map((attempt) => attempt.outcome);
     const rep = isResolving ? Rep.TtlExpired : replyForFailures(failures);
     this.#fail(rep, isResolving ? "the name was not resolved in time" : "the time for connecting is over");
   }
 
   /** Everything is known about the name; what the race has not heard yet, it hears now. */
-  #resolved(resolution: Resolution): void {
+  #resolved(race: DialRace, resolution: Resolution): void {
     if (this.#listener === undefined) return;
     switch (resolution.kind) {
       case "addresses":
         this.#lookupDetail = `the name has no address that may be used (${this.#policy})`;
-        this.#race.add([4, 6], resolution.addresses);
+        race.add([4, 6], resolution.addresses);
         return;
       case "not-found":
       case "failed":
         this.#lookupDetail = resolution.detail;
-        if (this.#hasNoAddress) this.#lost("no-addresses");
-        else this.#race.add([4, 6], []);
+        if (this.#hasNoAddress) this.onLost("no-addresses");
+        else race.add([4, 6], []);
         return;
       default:
         resolution satisfies never;
     }
   }
 
-  #lost(reason: LostReason): void {
+  onLost(reason: LostReason): void {
     if (reason !== "no-addresses") {
       this.#fail(replyForFailures(this.attempts.map((attempt) => attempt.outcome)), undefined);
       return;

@@ -1,24 +1,18 @@
 /** Connects to the first address of a name that lets it: the race of RFC 8305, with real attempts and real time. */
 
 import { parseIp } from "../bytes/ip.ts";
-import type { Clock, Timer } from "../ports/clock.ts";
-import type { Dial, Dialer } from "../ports/dialer.ts";
+import type { Timer } from "../ports/clock.ts";
 import type { AttemptRecord } from "../ports/proxy-events.ts";
 import type { ConnectedSocket, Endpoint } from "../ports/socket.ts";
 import type { IpFamily } from "../protocol/dial/family.ts";
 import { HappyEyeballs, type LostReason } from "../protocol/dial/happy-eyeballs.ts";
-import { type AttemptTiming, dialOptionsFor, type OutgoingWay } from "./outgoing.ts";
+import { DialAttempt, type DialAttemptListener, type DialTerms } from "./dial-attempt.ts";
+import type { AttemptTiming } from "./outgoing.ts";
 
-export interface DialRaceOptions {
-  readonly clock: Clock;
-  readonly dialer: Dialer;
-  readonly way: OutgoingWay;
+export interface DialRaceOptions extends DialTerms {
   readonly timing: AttemptTiming;
-  readonly port: number;
   /** Addresses in the order of RFC 6724. */
   readonly sort: (addresses: readonly string[]) => readonly string[];
-  /** Whether the client may reach an address, 4 or 16 bytes. */
-  readonly isAllowed: (ip: Uint8Array) => boolean;
 }
 
 /** One of the two, once, and neither after `cancel`. May be called before `add` returns. */
@@ -27,24 +21,13 @@ export interface DialRaceListener {
   onLost(reason: LostReason): void;
 }
 
-/** An attempt, from its start to its outcome. */
-interface Attempt {
-  readonly address: string;
-  readonly startedMs: number;
-  outcome: string;
-  ms: number;
-  dial: Dial | undefined;
-}
-
-const PENDING = "pending";
-
-export class DialRace {
+export class DialRace implements DialAttemptListener {
   readonly #options: DialRaceOptions;
   readonly #listener: DialRaceListener;
   readonly #race: HappyEyeballs;
   readonly #beganMs: number;
   /** By number. BOUNDED by attemptsMax. */
-  readonly #attempts: Attempt[] = [];
+  readonly #attempts: DialAttempt[] = [];
   #won: { readonly socket: ConnectedSocket; readonly local: Endpoint } | undefined;
   #timer: Timer | undefined;
   #isPumping = false;
@@ -62,12 +45,7 @@ export class DialRace {
 
   /** Every attempt so far, in the order of their starts. */
   get attempts(): AttemptRecord[] {
-    return this.#attempts.map(({ address, startedMs, outcome, ms }) => ({
-      address,
-      startMs: rounded(startedMs - this.#beganMs),
-      outcome,
-      ms,
-    }));
+    return this.#attempts.map((attempt) => attempt.record(this.#beganMs));
   }
 
   /** Takes the answer for these families: all their addresses, or none. */
@@ -80,7 +58,7 @@ export class DialRace {
   cancel(outcome: "cancelled" | "timeout"): void {
     this.#isOver = true;
     this.#timer?.cancel();
-    for (const attempt of this.#attempts) this.#abandon(attempt, outcome);
+    for (const attempt of this.#attempts) attempt.abandon(outcome);
   }
 
   /** Does what the race says, until it says nothing more; then waits for its next time. */
@@ -90,7 +68,7 @@ export class DialRace {
     this.#isPumping = true;
     for (let event = this.#race.pollEvent(); event !== undefined && !this.#isOver; event = this.#race.pollEvent()) {
       if (event.kind === "connect") this.#start(event.attempt, event.address);
-      else if (event.kind === "abandon") this.#abandon(this.#attempts[event.attempt], "cancelled");
+      else if (event.kind === "abandon") this.#attempts[event.attempt]?.abandon("cancelled");
       else this.#end(event);
     }
     this.#isPumping = false;
@@ -110,43 +88,22 @@ export class DialRace {
   }
 
   #start(number: number, address: string): void {
-    const { clock, dialer, way, port, isAllowed } = this.#options;
     const ip = parseIp(address);
     if (ip === undefined) throw new Error(`a resolver gave ${JSON.stringify(address)} for an address`);
-    const attempt: Attempt = { address, startedMs: clock.nowMs(), outcome: PENDING, ms: 0, dial: undefined };
+    const attempt = new DialAttempt(number, address, this.#options, this);
     this.#attempts[number] = attempt;
-    //= rfc1928#4/evaluate
-    //= rfc1928#6/connect-evaluate
-    if (!isAllowed(ip)) {
-      this.#fail(number, attempt, "denied");
-      return;
-    }
-    attempt.dial = dialer.dial(ip, port, dialOptionsFor(way, ip), {
-      onConnected: (socket, local) => {
-        this.#note(attempt, "connected");
-        this.#won = { socket, local };
-        this.#race.handleConnected(number, clock.nowMs());
-        this.#pump();
-      },
-      onFailed: (code) => this.#fail(number, attempt, code),
-    });
+    attempt.start(ip);
   }
 
-  #fail(number: number, attempt: Attempt, outcome: string): void {
-    this.#note(attempt, outcome);
-    this.#race.handleFailed(number, this.#options.clock.nowMs());
+  onAttemptConnected({ number }: DialAttempt, socket: ConnectedSocket, local: Endpoint): void {
+    this.#won = { socket, local };
+    this.#race.handleConnected(number, this.#options.clock.nowMs());
     this.#pump();
   }
 
-  #abandon(attempt: Attempt | undefined, outcome: string): void {
-    if (attempt === undefined || attempt.outcome !== PENDING) return;
-    this.#note(attempt, outcome);
-    attempt.dial?.cancel();
-  }
-
-  #note(attempt: Attempt, outcome: string): void {
-    attempt.outcome = outcome;
-    attempt.ms = rounded(this.#options.clock.nowMs() - attempt.startedMs);
+  onAttemptFailed({ number }: DialAttempt): void {
+    this.#race.handleFailed(number, this.#options.clock.nowMs());
+    this.#pump();
   }
 
   #end(event: { kind: "won"; address: string } | { kind: "lost"; reason: LostReason }): void {
@@ -160,6 +117,3 @@ export class DialRace {
     this.#listener.onWon(this.#won.socket, this.#won.local, event.address);
   }
 }
-
-/** Microseconds are enough for a log. */
-const rounded = (ms: number): number => Math.round(ms * 1000) / 1000;

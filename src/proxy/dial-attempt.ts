@@ -1,0 +1,91 @@
+/** One attempt to connect to one address, from its start to its outcome, as the access log tells it. */
+
+import type { Clock } from "../ports/clock.ts";
+import type { Dial, Dialer, DialListener } from "../ports/dialer.ts";
+import type { AttemptRecord } from "../ports/proxy-events.ts";
+import type { ConnectedSocket, Endpoint } from "../ports/socket.ts";
+import { dialOptionsFor, type OutgoingWay } from "./outgoing.ts";
+
+/** What every attempt for one client has in common. */
+export interface DialTerms {
+  readonly clock: Clock;
+  readonly dialer: Dialer;
+  readonly way: OutgoingWay;
+  readonly port: number;
+  /** Whether the client may reach an address, 4 or 16 bytes. */
+  readonly isAllowed: (ip: Uint8Array) => boolean;
+}
+
+/** Hears the end of an attempt: one of the two, once, and neither after `abandon`. May hear it before `start` returns. */
+export interface DialAttemptListener {
+  onAttemptConnected(attempt: DialAttempt, socket: ConnectedSocket, local: Endpoint): void;
+  onAttemptFailed(attempt: DialAttempt): void;
+}
+
+const PENDING = "pending";
+
+export class DialAttempt implements DialListener {
+  readonly number: number;
+  readonly address: string;
+  readonly #terms: DialTerms;
+  readonly #listener: DialAttemptListener;
+  readonly #startedMs: number;
+  #outcome = PENDING;
+  #ms = 0;
+  #dial: Dial | undefined;
+
+  /** @param number - Its place among the attempts of its client. */
+  constructor(number: number, address: string, terms: DialTerms, listener: DialAttemptListener) {
+    this.number = number;
+    this.address = address;
+    this.#terms = terms;
+    this.#listener = listener;
+    this.#startedMs = terms.clock.nowMs();
+  }
+
+  /** Judges the address and starts to connect to it. @param ip - The address, 4 or 16 bytes. */
+  start(ip: Uint8Array): void {
+    const { dialer, way, port, isAllowed } = this.#terms;
+    //= rfc1928#4/evaluate
+    //= rfc1928#6/connect-evaluate
+    if (!isAllowed(ip)) {
+      this.onFailed("denied");
+      return;
+    }
+    this.#dial = dialer.dial(ip, port, dialOptionsFor(way, ip), this);
+  }
+
+  onConnected(socket: ConnectedSocket, local: Endpoint): void {
+    this.#note("connected");
+    this.#listener.onAttemptConnected(this, socket, local);
+  }
+
+  onFailed(code: string): void {
+    this.#note(code);
+    this.#listener.onAttemptFailed(this);
+  }
+
+  /** Gives it up, if it is still under way. @param outcome - What is said of it. */
+  abandon(outcome: "cancelled" | "timeout"): void {
+    if (this.#outcome !== PENDING) return;
+    this.#note(outcome);
+    this.#dial?.cancel();
+  }
+
+  /** @param beganMs - When the first attempt of the client began. */
+  record(beganMs: number): AttemptRecord {
+    return { address: this.address, startMs: rounded(this.#startedMs - beganMs), outcome: this.#outcome, ms: this.#ms };
+  }
+
+  get outcome(): string {
+    return this.#outcome;
+  }
+
+  #note(outcome: string): void {
+    this.#outcome = outcome;
+    this.#ms = rounded(this.#terms.clock.nowMs() - this.#startedMs);
+  }
+}
+
+/** Microseconds are enough for a log. */
+const rounded = (ms: number): number => Math.round(ms * 1000) / 1000;
