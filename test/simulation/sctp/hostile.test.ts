@@ -271,5 +271,6 @@ describe("floods", () => {
       if (peer.story.includes("connected")) peer.send(encodeAbort(false, []));
     }
     expect(first.endpoint.holdings()).toEqual(NOTHING);
+    expect(first.endpoint.registry.addressCount).toBe(0);
   });
 });

@@ -119,6 +119,37 @@ describe("connect", () => {
     expect(peer.story).toEqual(["connected"]);
   });
 
+  test("after a stale cookie the tag of that peer means nothing any more", () => {
+    const peer = new RawPeer();
+    peer.beConnected();
+    peer.send(peer.initAck());
+    peer.send(encodeError([staleCookie(1_000)]));
+    peer.sendTagged(peer.init.initiateTag, encodeAbort(true, []));
+    expect(peer.story).toEqual([]);
+  });
+
+  test("a COOKIE ACK that arrives when T1-cookie has just expired: nothing more is sent", () => {
+    const peer = new RawPeer();
+    peer.beConnected();
+    peer.send(peer.initAck());
+    peer.nowMs += 1_000;
+    peer.endpoint.handleTimeout(peer.nowMs);
+    expect(peer.send(encodeCookieAck())).toEqual([]);
+    expect(peer.story).toEqual(["connected"]);
+  });
+
+  test("nothing is measured on a COOKIE ECHO that was sent twice", () => {
+    const peer = new RawPeer();
+    const association = peer.beConnected();
+    peer.send(peer.initAck());
+    peer.wait(1_000);
+    peer.wait(1_900);
+    peer.send(encodeCookieAck());
+    peer.endpoint.send(association, Uint8Array.of(1), peer.nowMs);
+    peer.drain();
+    expect(chunksOf(peer.wait(1_000), ChunkType.Data).length).toBe(1);
+  });
+
   test("a closed port answers ABORT with our tag: refused", () => {
     const peer = new RawPeer();
     peer.beConnected();

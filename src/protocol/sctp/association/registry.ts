@@ -27,6 +27,11 @@ export class Registry {
     return this.#byId.size;
   }
 
+  /** Addresses with an association. */
+  get addressCount(): number {
+    return this.#countByAddress.size;
+  }
+
   all(): IterableIterator<Association> {
     return this.#byId.values();
   }

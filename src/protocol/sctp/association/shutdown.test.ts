@@ -150,7 +150,29 @@ describe("the peer shuts down", () => {
   });
 });
 
+describe("the guard of the other side", () => {
+  test("a peer that shuts down and never takes our last DATA does not hold us [rfc9260#9.2/guard]", () => {
+    const peer = established({ timing: { shutdownGuardMs: 5_000 } });
+    peer.endpoint.send(peer.association, Uint8Array.of(1), peer.nowMs);
+    peer.drain();
+    peer.send(shutdown(peer));
+    for (let second = 0; second < 5; second++) {
+      expect(peer.story).toEqual(["connected", "peer-shutdown"]);
+      peer.wait(1_000);
+      peer.send(peer.sack(-1, { aRwnd: 0 }));
+    }
+    expect(peer.story.at(-1)).toBe("closed: unreachable");
+  });
+});
+
 describe("both shut down", () => {
+  test("SHUTDOWN that arrives when T2 has just expired: SHUTDOWN ACK only", () => {
+    const { peer } = shuttingDown();
+    peer.nowMs += 1_000;
+    peer.endpoint.handleTimeout(peer.nowMs);
+    expect(types(peer.send(shutdown(peer)))).toEqual([[ChunkType.ShutdownAck]]);
+  });
+
   test("SHUTDOWN in SHUTDOWN-SENT is answered with SHUTDOWN ACK [rfc9260#9.2/collision]", () => {
     const { peer } = shuttingDown();
     expect(types(peer.send(shutdown(peer)))).toEqual([[ChunkType.ShutdownAck]]);

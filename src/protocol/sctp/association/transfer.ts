@@ -119,7 +119,6 @@ export function onT3(association: Association, nowMs: number): void {
   transfer.sender.timedOut();
   // The acknowledgement of DATA that went twice measures nothing (Karn), so the RTO would stay doubled until new DATA got
   // through. The answer to a heartbeat says which question it answers, and brings the RTO down at once; RFC 9260 §6.3.3
-  // names this way. An older question, if there is one, is not waited for any more.
-  association.timers.stop("heartbeat-answer");
+  // names this way.
   sendHeartbeat(association, nowMs);
 }

@@ -80,6 +80,21 @@ describe("the sender", () => {
     expect(sendAll(sender, 1_020)).toEqual([2]);
   });
 
+  test("a fast retransmission does not wait for the window, and is one packet [rfc9260#7.2.4/ignore-cwnd]", () => {
+    const sender = senderWith(40, 1_000);
+    for (const turn of [0, 1]) sender.acknowledge(sack(Math.max(...sendAll(sender, turn))), turn);
+    const start = sendAll(sender, 2)[0] ?? Number.NaN;
+    const before = sender.cwnd;
+    // The first two TSNs of the last turn are missing; three SACKs say so.
+    for (const end of [3, 4, 5]) sender.acknowledge(sack(start - 1, { gapAckBlocks: [{ start: 3, end }] }), 10);
+    expect(sender.cwnd).toBeLessThan(before);
+    const allowance = 0;
+    const first = sender.take(ROOM, allowance, false, 10);
+    expect(first?.retransmitted).toBe(true);
+    sender.packetSent();
+    expect(sender.take(ROOM, allowance, false, 10)).toBeUndefined();
+  });
+
   test("nothing is counted twice: empty at the end", () => {
     const sender = senderWith(4, 3_000);
     let highest = -1;

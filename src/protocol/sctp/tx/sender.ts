@@ -103,6 +103,7 @@ export class Sender {
     //= rfc9260#6.1/lost-first
     const size = this.#outstanding.nextLostBytes;
     if (size === 0 || size > room) return undefined;
+    //= rfc9260#7.2.4/ignore-cwnd
     if (this.#outstanding.flightBytes >= allowance && !this.#fastRetransmit) return undefined;
     const lost = this.#outstanding.takeLost();
     return lost === undefined ? undefined : { ...lost, retransmitted: true };
