@@ -1,6 +1,6 @@
 /**
  * How long an exchange takes on a bad network, in virtual time, with our SCTP on both sides. The figures and what bounds
- * them stand in docs/adr/0010-own-sctp.md; here they are held.
+ * them stand in docs/adr/0040-own-sctp.md; here they are held.
  */
 
 import { expect, test } from "bun:test";
