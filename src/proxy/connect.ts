@@ -131,8 +131,7 @@ export class Connect implements DialRaceListener {
   timeOut(): void {
     const isResolving = this.attempts.length === 0;
     this.#dial?.cancel("timeout");
-    const failures = this.attempts.map((attempt) => attempt.outcome);
-    const rep = isResolving ? Rep.TtlExpired : replyForFailures(failures);
+    const rep = isResolving ? Rep.TtlExpired : replyForFailures(this.attempts);
     this.#fail(rep, isResolving ? "the name was not resolved in time" : "the time for connecting is over");
   }
 
@@ -157,7 +156,7 @@ export class Connect implements DialRaceListener {
 
   onLost(reason: LostReason): void {
     if (reason !== "no-addresses") {
-      this.#fail(replyForFailures(this.attempts.map((attempt) => attempt.outcome)), undefined);
+      this.#fail(replyForFailures(this.attempts), undefined);
       return;
     }
     this.#hasNoAddress = true;

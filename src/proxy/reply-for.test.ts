@@ -19,11 +19,19 @@ describe("replyForFailure", () => {
 });
 
 test("of several failures, the one that tells most", () => {
-  const ordered = ["ECONNREFUSED", "ETIMEDOUT", "EHOSTUNREACH", "denied", "EMFILE", "ENETUNREACH"];
-  for (const [index, best] of ordered.entries()) {
-    const rest = ordered.slice(index);
-    expect(replyForFailures(rest)).toBe(replyForFailure(best));
-    expect(replyForFailures(rest.toReversed())).toBe(replyForFailure(best));
+  const attempts = ["ECONNREFUSED", "ETIMEDOUT", "EHOSTUNREACH", "denied", "EMFILE", "ENETUNREACH"].map((outcome) => ({
+    address: "192.0.2.7",
+    outcome,
+  }));
+  for (const [index, { outcome }] of attempts.entries()) {
+    const rest = attempts.slice(index);
+    expect(replyForFailures(rest)).toBe(replyForFailure(outcome));
+    expect(replyForFailures(rest.toReversed())).toBe(replyForFailure(outcome));
   }
   expect(replyForFailures([])).toBe(1);
+});
+
+test("a machine whose IPv6 is switched off has no way to that network; one out of ports has a trouble of its own", () => {
+  expect(replyForFailures([{ address: "2001:db8::1", outcome: "EADDRNOTAVAIL" }])).toBe(3);
+  expect(replyForFailures([{ address: "192.0.2.7", outcome: "EADDRNOTAVAIL" }])).toBe(1);
 });

@@ -56,7 +56,20 @@ const BY_INFORMATION: readonly FailureRep[] = [
 ];
 
 /** The REP for a request all of whose attempts failed. At least one did. */
-export function replyForFailures(failures: readonly AttemptFailure[]): FailureRep {
-  const reps = new Set(failures.map(replyForFailure));
+export function replyForFailures(attempts: readonly FailedAttempt[]): FailureRep {
+  const reps = new Set(attempts.map(replyForAttempt));
   return BY_INFORMATION.find((rep) => reps.has(rep)) ?? Rep.GeneralFailure;
+}
+
+/** What counts of an `AttemptRecord`. */
+export interface FailedAttempt {
+  readonly address: string;
+  readonly outcome: AttemptFailure;
+}
+
+function replyForAttempt({ address, outcome }: FailedAttempt): FailureRep {
+  // No address of ours to leave from is what Linux says of every IPv6 target when IPv6 is switched off. With IPv4, where
+  // there is always one, it means that our ports have run out.
+  const isWithoutIpv6 = outcome === "EADDRNOTAVAIL" && address.includes(":");
+  return isWithoutIpv6 ? Rep.NetworkUnreachable : replyForFailure(outcome);
 }

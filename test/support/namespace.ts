@@ -12,6 +12,14 @@ export interface Namespace extends AsyncDisposable {
   run(...command: string[]): Promise<string>;
 }
 
+/** Whether this machine lets us make namespaces with virtual devices in them: containers often do not. */
+export function hasNamespaces(): boolean {
+  if (Bun.which("unshare") === null || Bun.which("ip") === null) return false;
+  const asRoot = process.getuid?.() === 0 ? [] : ["--map-root-user"];
+  const device = ["ip", "link", "add", "near", "type", "veth", "peer", "name", "far"];
+  return Bun.spawnSync(["unshare", ...asRoot, "--net", ...device], { stderr: "ignore" }).success;
+}
+
 /** Makes a namespace. It lives until it is disposed of, or this process ends. */
 export async function createNamespace(): Promise<Namespace> {
   const isRoot = process.getuid?.() === 0;
