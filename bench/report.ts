@@ -1,15 +1,16 @@
 /**
  * Results as Markdown: a table for each workload, and what the project has promised.
  *
- * usage: bun bench/report.ts RESULTS.json        writes docs/benchmarks.md
+ * usage: bun bench/report.ts RESULTS.json        writes docs/benchmarks.md and its charts
  */
 
-import { writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 
+import { plot } from "./plot.ts";
 import { type Results, ratioOf, summaryOf } from "./results.ts";
 import type { Summary } from "./statistics.ts";
-import { WORKLOADS, type Workload } from "./workloads.ts";
+import { type Metric, WORKLOADS, type Workload } from "./workloads.ts";
 
 /** A number with thousands separated, and the spread behind it when there are several rounds. */
 function shown(summary: Summary | undefined, digits: number): string {
@@ -22,7 +23,10 @@ function shown(summary: Summary | undefined, digits: number): string {
 
 const row = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
 
-function tableOf(results: Results, workload: Workload): string[] {
+/** Draws one chart and returns what shows it in the page. */
+export type Draw = (workload: Workload, metric: Metric) => string | undefined;
+
+function tableOf(results: Results, workload: Workload, draw: Draw): string[] {
   const lines: string[] = [];
   for (const server of results.servers) {
     const cells = workload.metrics.map((metric) => {
@@ -38,6 +42,8 @@ function tableOf(results: Results, workload: Workload): string[] {
     row(["", ...workload.metrics.map((metric) => metric.title)]),
     row(["---", ...workload.metrics.map(() => "---:")]),
     ...lines,
+    "",
+    ...workload.metrics.filter((metric) => metric.plotted).flatMap((metric) => draw(workload, metric) ?? []),
     "",
   ];
 }
@@ -98,8 +104,8 @@ function promises(results: Results): string[] {
   ];
 }
 
-/** The whole report, a heading of level 2 above everything. */
-export function report(results: Results): string {
+/** The whole report, a heading of level 2 above everything. Without `draw` there are no charts. */
+export function report(results: Results, draw: Draw = () => undefined): string {
   const { machine } = results;
   const versions = results.servers.filter((server) => server.version !== "");
   return [
@@ -110,13 +116,27 @@ export function report(results: Results): string {
     `Medians, and in brackets the lowest and the highest round. ${versions.map((server) => `${server.title} ${server.version}`).join(", ")}.`,
     "",
     ...promises(results),
-    ...WORKLOADS.flatMap((workload) => tableOf(results, workload)),
+    ...WORKLOADS.flatMap((workload) => tableOf(results, workload, draw)),
   ].join("\n");
+}
+
+const root = join(import.meta.dir, "..");
+const docs = join(root, "docs");
+
+/** Writes a chart into docs/benchmarks. */
+function drawInto(results: Results): Draw {
+  mkdirSync(join(docs, "benchmarks"), { recursive: true });
+  return (workload, metric) => {
+    const svg = plot(results, workload, metric);
+    if (svg === undefined) return undefined;
+    const path = `benchmarks/${workload.id}-${metric.key.replaceAll(/[._]/g, "-")}.svg`;
+    writeFileSync(join(docs, path), svg);
+    return `![${workload.title}: ${metric.title}](${path})\n`;
+  };
 }
 
 /** docs/benchmarks.md, made of the results in the file at `path`. */
 function page(results: Results, path: string): string {
-  const root = join(import.meta.dir, "..");
   const busy = results.loadAverage > 1 ? " Other work ran on the machine meanwhile, which the spread shows." : "";
   return [
     "# Benchmarks",
@@ -125,7 +145,7 @@ function page(results: Results, path: string): string {
     "machine. [The method](../bench/METHOD.md) says what is measured, what a column means, and what it cannot show.",
     `The data are in [${relative(root, path)}](../${relative(root, path)}).${busy}`,
     "",
-    report(results),
+    report(results, drawInto(results)),
   ].join("\n");
 }
 
@@ -136,7 +156,7 @@ if (import.meta.main) {
     process.exit(2);
   }
   const results = (await Bun.file(path).json()) as Results;
-  const target = join(import.meta.dir, "..", "docs", "benchmarks.md");
+  const target = join(docs, "benchmarks.md");
   writeFileSync(target, page(results, path));
   // The formatter aligns the tables as it wants to find them.
   const { exitCode, stderr } = Bun.spawnSync(["npx", "biome", "format", "--write", target]);

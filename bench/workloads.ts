@@ -28,14 +28,17 @@ export interface Metric {
   readonly digits: number;
   /** Means nothing without a proxy in between. */
   readonly proxiesOnly?: true;
+  readonly higherIsBetter?: true;
+  /** Drawn in the docs. */
+  readonly plotted?: true;
 }
 
-const RATE: Metric = { title: "per second", key: "per_second", digits: 0 };
-const CPU_EACH: Metric = { title: "CPU µs each", key: "cpu_us_each", digits: 1, proxiesOnly: true };
+const RATE: Metric = { title: "per second", key: "per_second", digits: 0, higherIsBetter: true };
+const CPU_EACH: Metric = { title: "CPU µs each", key: "cpu_us_each", digits: 1, proxiesOnly: true, plotted: true };
 const P50: Metric = { title: "p50 µs", key: "latency_us.p50", digits: 0 };
 const P99: Metric = { title: "p99 µs", key: "latency_us.p99", digits: 0 };
-const GIB: Metric = { title: "GiB/s", key: "gib_per_second", digits: 2 };
-const CPU_GIB: Metric = { title: "CPU s/GiB", key: "cpu_s_per_gib", digits: 3, proxiesOnly: true };
+const GIB: Metric = { title: "GiB/s", key: "gib_per_second", digits: 2, higherIsBetter: true };
+const CPU_GIB: Metric = { title: "CPU s/GiB", key: "cpu_s_per_gib", digits: 3, proxiesOnly: true, plotted: true };
 
 /** So many connections last about a second through a proxy in C on a machine of 2026. */
 const CONNECTIONS_A_SECOND = 8000;
@@ -48,7 +51,7 @@ const bulk = (streams: number, direction: string): Workload => ({
   title: `Bulk ${direction}, ${streams} ${streams === 1 ? "stream" : "streams"}`,
   quick: direction === "down" && streams === 8,
   args: (seconds) => ["bulk", "--concurrency", `${streams}`, "--direction", direction, "--seconds", `${seconds}`],
-  metrics: [GIB, CPU_GIB],
+  metrics: [{ ...GIB, plotted: true }, CPU_GIB],
 });
 const echo = (tunnels: number): Workload => ({
   id: `echo-${tunnels}`,
@@ -73,7 +76,7 @@ export const WORKLOADS: readonly Workload[] = [
     title: "Connections: handshake, CONNECT, one byte there and back, close; 50 at once",
     quick: true,
     args: connections(50, CONNECTIONS_A_SECOND),
-    metrics: [RATE, CPU_EACH, P50, P99],
+    metrics: [{ ...RATE, plotted: true }, CPU_EACH, P50, P99],
   },
   {
     id: "conn-user",
@@ -118,7 +121,7 @@ export const WORKLOADS: readonly Workload[] = [
     quick: true,
     args: () => ["idle", "--count", "4000"],
     metrics: [
-      { title: "KiB a tunnel", key: "kib_per_tunnel", digits: 2 },
+      { title: "KiB a tunnel", key: "kib_per_tunnel", digits: 2, plotted: true },
       { title: "descriptors a tunnel", key: "descriptors_per_tunnel", digits: 1 },
       { title: "MiB in all", key: "rss_mib", digits: 1 },
       { title: "not opened", key: "failed", digits: 0 },
