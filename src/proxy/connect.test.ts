@@ -123,6 +123,13 @@ describe("Connect", () => {
     expect(told).toEqual([`failed ${Rep.HostUnreachable} the name does not exist`]);
   });
 
+  test("ipv6-only, and the AAAA answer is empty before the A answer is there", async () => {
+    const { told, watch, resolve } = setUp("a.example", { way: { policy: "ipv6-only" } });
+    watch()?.onFamily?.(6, []);
+    await resolve({ kind: "addresses", addresses: ["192.0.2.1"] });
+    expect(told).toEqual([`failed ${Rep.HostUnreachable} the name has no address that may be used (ipv6-only)`]);
+  });
+
   test("a resolver that rejects is a bug, not a client that waits", async () => {
     const { told, reject } = setUp("a.example");
     await reject(new Error("oops"));

@@ -138,20 +138,10 @@ export class Connect implements DialRaceListener {
   /** Everything is known about the name; what the race has not heard yet, it hears now. */
   #resolved(race: DialRace, resolution: Resolution): void {
     if (this.#listener === undefined) return;
-    switch (resolution.kind) {
-      case "addresses":
-        this.#lookupDetail = `the name has no address that may be used (${this.#policy})`;
-        race.add([4, 6], resolution.addresses);
-        return;
-      case "not-found":
-      case "failed":
-        this.#lookupDetail = resolution.detail;
-        if (this.#hasNoAddress) this.onLost("no-addresses");
-        else race.add([4, 6], []);
-        return;
-      default:
-        resolution satisfies never;
-    }
+    const isFound = resolution.kind === "addresses";
+    this.#lookupDetail = isFound ? `the name has no address that may be used (${this.#policy})` : resolution.detail;
+    if (this.#hasNoAddress) this.onLost("no-addresses");
+    else race.add([4, 6], isFound ? resolution.addresses : []);
   }
 
   onLost(reason: LostReason): void {

@@ -1,17 +1,14 @@
 /** Names through a whole proxy: DNS over HTTP, its cache, its failures, and that nothing else is asked. */
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { writeFileSync } from "node:fs";
 import { a, response, soa } from "../support/dns-message.ts";
 import { type DohServer, startDohServer, TEST_CA_FILE } from "../support/doh-server.ts";
-import { LineLog } from "../support/line-log.ts";
-import type { World } from "../support/name-world.ts";
-import { createNamespace, type Namespace } from "../support/namespace.ts";
 import { echoOrigin } from "../support/origin.ts";
 import { runSockeye, startProxy } from "../support/proxy-process.ts";
 import { scratchDir } from "../support/scratch-dir.ts";
 import { openTunnel, Refused } from "../support/socks-client.ts";
+import { type StartedWorld, startWorld, WORLD_PORT } from "../support/started-world.ts";
 
 /** Knows `site.test`, at 127.0.0.1, for five minutes. */
 const startZone = (options = {}): DohServer =>
@@ -151,66 +148,21 @@ describe("sockeye resolve", () => {
 });
 
 describe("in a network of its own", () => {
-  const PORT = 8000;
-  const support = join(import.meta.dir, "..", "support");
-  const nameservers = [...readFileSync("/etc/resolv.conf", "utf8").matchAll(/^nameserver\s+(\S+)/gm)]
-    .map((match) => match[1] ?? "")
-    .filter((address) => !address.includes("%"));
-  const world: World = {
-    zone: {
-      "race.test": { AAAA: ["2001:db8:1::77", "2001:db8:2::9"], A: ["198.51.100.77", "192.0.2.10"] },
-      "live.test": { A: ["192.0.2.10"] },
-      "refused.test": { AAAA: ["2001:db8:2::9"], A: ["192.0.2.11", "203.0.113.1"] },
-    },
-    live: ["192.0.2.10"],
-    port: PORT,
-    nameservers: nameservers.length > 0 ? nameservers : ["127.0.0.1"],
-  };
-  const events = new LineLog("the world");
-  let space: Namespace;
-  let servers: Bun.Subprocess<"pipe", "pipe", "inherit">;
-  let doh = "";
+  let world: StartedWorld;
 
   beforeAll(async () => {
-    space = await createNamespace();
-    const ip = (text: string) => space.run("ip", ...text.split(" "));
-    // Whatever goes to these two reaches the other end of the pair, where nobody has these addresses: silence.
-    await ip("link add v0 type veth peer name v1");
-    await ip("link set v0 up");
-    await ip("link set v1 up");
-    await ip("address add 198.51.100.1/24 dev v0");
-    await ip("-6 address add 2001:db8:1::1/64 dev v0 nodad");
-    await ip("neighbour add 198.51.100.77 lladdr 02:00:00:00:00:77 dev v0 nud permanent");
-    await ip("-6 neighbour add 2001:db8:1::77 lladdr 02:00:00:00:00:77 dev v0 nud permanent");
-    // Ours, so that what is not listened at is refused.
-    for (const address of ["192.0.2.10/32", "192.0.2.11/32", "2001:db8:2::9/128"]) {
-      await ip(`address add ${address} dev lo`);
-    }
-    for (const address of world.nameservers) {
-      if (!/^127\.|^::1$/.test(address)) await ip(`address add ${address} dev lo`);
-    }
-    servers = Bun.spawn([...space.prefix, process.execPath, join(support, "name-world.ts"), JSON.stringify(world)], {
-      stdin: "pipe",
-      stdout: "pipe",
-      stderr: "inherit",
-    });
-    events.collect(servers.stdout).catch((error: unknown) => events.lines.push(String(error)));
-    const ready = await events.waitFor((line) => line.startsWith("ready "));
-    doh = `http://127.0.0.1:${ready.split(" ")[1]}/dns-query`;
+    world = await startWorld();
   });
 
   afterAll(async () => {
-    servers.stdin.end();
-    await servers.exited;
-    await space[Symbol.asyncDispose]();
+    await world[Symbol.asyncDispose]();
   });
 
-  const connect = async (proxyPort: number, host: string): Promise<string> =>
-    (await space.run(process.execPath, join(support, "socks-once.ts"), String(proxyPort), host, String(PORT))).trim();
+  const start = (...args: string[]) => startProxy(args, { prefix: world.space.prefix });
 
   test("dead, refused and live addresses of both families, in the order and at the times of RFC 8305", async () => {
-    await using proxy = await startProxy(["--doh", doh], { prefix: space.prefix });
-    expect(await connect(proxy.port, "race.test")).toBe("connected");
+    await using proxy = await start("--doh", world.doh);
+    expect(await world.connect(proxy.port, "race.test")).toBe("connected");
     await proxy.stdout.waitFor((line) => line.includes("race.test"));
     const [line] = proxy.accessLog();
     const attempts = line?.["attempts"] as { address: string; outcome: string; start_ms: number }[];
@@ -226,32 +178,32 @@ describe("in a network of its own", () => {
     expect(third - second).toBeGreaterThan(200);
     // At once after the refusal: long before the next 250 ms are over.
     expect(fourth - third).toBeLessThan(200);
-    expect(line?.["connected"]).toBe(`192.0.2.10:${PORT}`);
-    expect(events.lines).toContain("accepted 192.0.2.10");
+    expect(line?.["connected"]).toBe(`192.0.2.10:${WORLD_PORT}`);
+    expect(world.events.lines.some((said) => said.startsWith("accepted 192.0.2.10 "))).toBe(true);
   });
 
   test("all failed: the most informative reply", async () => {
-    await using proxy = await startProxy(["--doh", doh], { prefix: space.prefix });
+    await using proxy = await start("--doh", world.doh);
     // Refused, refused, and no route.
-    expect(await connect(proxy.port, "refused.test")).toBe("refused 5");
+    expect(await world.connect(proxy.port, "refused.test")).toBe("refused 5");
   });
 
   test("no packet to port 53 with DNS over HTTP; with the system's resolver there are some", async () => {
-    const from = events.lines.length;
+    const from = world.events.lines.length;
     const isPort53 = (line: string): boolean => line.startsWith("port 53");
     {
-      await using proxy = await startProxy(["--doh", doh], { prefix: space.prefix });
-      expect(await connect(proxy.port, "unknown.test")).toBe("refused 4");
-      expect(await connect(proxy.port, "localhost")).toBe("refused 5");
-      expect(await connect(proxy.port, "live.test")).toBe("connected");
+      await using proxy = await start("--doh", world.doh);
+      expect(await world.connect(proxy.port, "unknown.test")).toBe("refused 4");
+      expect(await world.connect(proxy.port, "localhost")).toBe("refused 5");
+      expect(await world.connect(proxy.port, "live.test")).toBe("connected");
       // The world tells what it sees in order: with this line, everything before it is told.
-      await events.waitFor((line) => line === "accepted 192.0.2.10", 10_000, from);
-      expect(events.lines.slice(from).filter(isPort53)).toEqual([]);
+      await world.events.waitFor((line) => line.startsWith("accepted 192.0.2.10 "), 10_000, from);
+      expect(world.events.lines.slice(from).filter(isPort53)).toEqual([]);
     }
     // The listener works: this is what it hears of a proxy without servers.
-    await using proxy = await startProxy([], { prefix: space.prefix });
-    const heard = events.waitFor(isPort53, 10_000, from);
-    const asked = connect(proxy.port, "system.test").catch(() => "no answer");
+    await using proxy = await start();
+    const heard = world.events.waitFor(isPort53, 10_000, from);
+    const asked = world.connect(proxy.port, "system.test").catch(() => "no answer");
     await heard;
     await proxy.stop("SIGKILL");
     await asked;

@@ -1,7 +1,7 @@
 /**
  * A program: the servers of a small world, to be run in a network namespace. Its argument is a {@link World} as JSON. It
  * writes "ready" and the port of its DNS-over-HTTP server, then a line for each packet to port 53 ("port 53 udp") and
- * for each connection that a listener has taken ("accepted 192.0.2.1"). It ends with its stdin.
+ * for each connection that a listener has taken ("accepted 192.0.2.1 from 192.0.2.2"). It ends with its stdin.
  */
 
 import type { AddressType } from "../../src/protocol/dns/constants.ts";
@@ -35,7 +35,7 @@ for (const hostname of world.live) {
     hostname,
     port: world.port,
     socket: {
-      open: () => tell(`accepted ${hostname}`),
+      open: (socket) => tell(`accepted ${hostname} from ${socket.remoteAddress}`),
       data: () => undefined,
     },
   });
