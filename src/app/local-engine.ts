@@ -8,6 +8,7 @@ import { descriptorBudget } from "../net/descriptors.ts";
 import { gentleReset } from "../net/gentle-reset.ts";
 import { passwordHasher } from "../net/password-hasher.ts";
 import { RouteTable } from "../net/route-table.ts";
+import { Splicer } from "../net/splice/splicer.ts";
 import { systemClock } from "../net/system-clock.ts";
 import { TcpDialer } from "../net/tcp-dial.ts";
 import { TcpPeerListeners } from "../net/tcp-peer-listener.ts";
@@ -41,6 +42,7 @@ export class LocalEngine implements Engine {
   readonly #accessLog: AccessLogOutlet;
   #listeners: ListenerSet;
   #names: NameResolution;
+  readonly #splicer: Splicer | undefined;
 
   /**
    * Opens everything that `config` names, but for the admin protocol, and starts to serve.
@@ -71,6 +73,7 @@ export class LocalEngine implements Engine {
       users: new UserDirectory(key, passwordHasher, config.users, config.limits),
       settings: share?.settings ?? { bufferSize: config.relay.bufferSize },
       totals: share?.totals ?? { bytes: 0 },
+      bulk: undefined,
       counters: share?.counters ?? {
         accepted: 0,
         limitReached: 0,
@@ -97,14 +100,18 @@ export class LocalEngine implements Engine {
       },
       ...settingsOf(config),
     };
-    const { limit, clients } = descriptorBudget();
+    const { splice, splicePipes } = config.relay;
+    const { limit, clients, pipes } = descriptorBudget(splice === "off" ? 0 : splicePipes);
     this.#server = new ProxyServer(this.#context, {
       capacity: clients,
       setAccepting: (isAccepting) => this.#listeners.setAccepting(isAccepting),
     });
-    log.debug("descriptors", { limit, clients });
+    log.debug("descriptors", { limit, clients, pipes });
     const accept: AcceptClient = (socket, client, advertisedIp) => this.#server.accept(socket, client, advertisedIp);
     this.#listeners = openListeners(config, log, accept, share !== undefined);
+    if (splice === "off" || pipes === 0) return;
+    this.#splicer = Splicer.open({ pipes, keepsSmall: splice === "always" });
+    if (this.#splicer !== undefined) this.#context.bulk = { mover: this.#splicer, when: splice };
   }
 
   /** The constructor has opened everything already. */
@@ -170,6 +177,7 @@ export class LocalEngine implements Engine {
     timer?.cancel();
     this.#context.wheel.stop();
     this.#names.close();
+    this.#splicer?.close();
     await this.#accessLog.close();
   }
 }

@@ -24,7 +24,7 @@ describe("options of serve", () => {
     const made = config(
       ...["-l", "127.0.0.2", "--listen", "::1", "-p", "0", "-u", "alice:a:b", "--user", "bob:c"],
       ...["-L", "127.0.0.3", "-P", "8081", "-U", "root:toor", "--admin-transport", "udp", "--admin-udp-port", "9"],
-      ...["--buffer-size", "300", "--access-log", "/var/log/sockeye.log"],
+      ...["--buffer-size", "300", "--splice", "off", "--access-log", "/var/log/sockeye.log"],
     );
     expect(made.socks.listen.map(({ address, port }) => [address, port])).toEqual([
       ["127.0.0.2", 0],
@@ -43,6 +43,7 @@ describe("options of serve", () => {
       user: { name: "root", secret: { kind: "plain", password: "toor" } },
     });
     expect(made.relay.bufferSize).toBe(300);
+    expect(made.relay.splice).toBe("off");
     expect(made.accessLog.path).toBe("/var/log/sockeye.log");
   });
 

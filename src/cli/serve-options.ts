@@ -105,6 +105,13 @@ const OPTIONS: readonly ServeOption[] = [
     read: readNumber,
   },
   {
+    long: "--splice",
+    value: "auto|always|off",
+    description: "which tunnels Linux moves by splice(2)",
+    defaultText: "auto: those that move much",
+    key: ["relay", "splice"],
+  },
+  {
     long: "--access-log",
     value: "PATH",
     description: 'one line of JSON for each finished request; "-" is stdout, "off" is none',

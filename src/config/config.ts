@@ -79,6 +79,10 @@ export interface RelayConfig {
   /** Bytes held for each direction of a tunnel while its receiver is slow. 300 to 16777216. */
   readonly bufferSize: number;
   readonly noDelay: boolean;
+  /** Which tunnels the kernel moves by splice(2), where the system has it. */
+  readonly splice: "auto" | "always" | "off";
+  /** The most pipes at once that splicing may have. */
+  readonly splicePipes: number;
   /** Silence before TCP asks whether the peer still lives. 0: never. */
   readonly keepAliveMs: number;
 }

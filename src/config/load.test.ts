@@ -92,7 +92,13 @@ describe("the file", () => {
       { name: "alice", secret: { kind: "plain", password: "wonderland" } },
       { name: "bob", secret: { kind: "hash", phc: HASH } },
     ]);
-    expect(made.relay).toEqual({ bufferSize: 65_536, noDelay: false, keepAliveMs: 0 });
+    expect(made.relay).toEqual({
+      bufferSize: 65_536,
+      noDelay: false,
+      splice: "auto",
+      splicePipes: 128,
+      keepAliveMs: 0,
+    });
     expect([made.timeouts.connectMs, made.timeouts.drainMs]).toEqual([90_000, 0]);
     expect(made.destinations.deny.at(-1)).toEqual({ family: 4, bytes: [192, 0, 2, 0], prefixLength: 24 });
     expect(made.destinations.allow).toEqual([{ family: 4, bytes: [10, 1, 2, 3], prefixLength: 32 }]);

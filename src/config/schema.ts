@@ -157,12 +157,24 @@ const RELAY: z.ZodType<RelayConfig> = table({
       "Bytes that one direction of a tunnel holds while its receiver is slow. At that amount the proxy stops reading from the sender. Can be changed while the proxy runs.",
     ),
   no_delay: FLAG.prefault(true).describe("Send small pieces at once (TCP_NODELAY)."),
+  splice: oneOf("auto", "always", "off")
+    .prefault("auto")
+    .describe(
+      'Which tunnels Linux moves by splice(2), past the memory of the proxy. "auto": those that move much. "always": all, from their first byte, which is for tests. "off": none, as on other systems. Read at the start only.',
+    ),
+  splice_pipes: integer(1, 16_384)
+    .prefault(128)
+    .describe(
+      "Pipes of 1 MiB that splicing may have at once, one for each direction of a tunnel in which bytes are on the way; at most a 32nd of the descriptors. When there is no further one, tunnels are copied as without splicing. Read at the start only.",
+    ),
   keep_alive: duration("never")
     .prefault("1m")
     .describe("How long a TCP connection may be silent before the system asks whether its other end still lives."),
 }).transform((section) => ({
   bufferSize: section.buffer_size,
   noDelay: section.no_delay,
+  splice: section.splice,
+  splicePipes: section.splice_pipes,
   keepAliveMs: section.keep_alive,
 }));
 

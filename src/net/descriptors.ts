@@ -7,6 +7,9 @@ import { libc, RLIMIT_NOFILE } from "./libc.ts";
 const DESCRIPTORS_PER_CLIENT = 2;
 /** Kept for names to be looked up, logs to be reopened, an administrator to look in, and second attempts to connect. */
 const RESERVE_MAX = 256;
+const DESCRIPTORS_PER_PIPE = 2;
+/** The part of all descriptors that pipes for splicing may take. */
+const PIPES_SHARE = 1 / 32;
 /** Where we cannot ask: what macOS gives a program. */
 const LIMIT_UNKNOWN = 256;
 
@@ -15,15 +18,23 @@ export interface DescriptorBudget {
   readonly limit: number;
   /** How many clients that is enough for, with a reserve. At least 1. */
   readonly clients: number;
+  /** How many pipes for splicing there may be: as many as were wanted, where that leaves most for the clients. */
+  readonly pipes: number;
 }
 
-/** Raises the process's soft limit to its hard limit, and divides what there is. Call it once everything is open. */
-export function descriptorBudget(): DescriptorBudget {
+/**
+ * Raises the process's soft limit to its hard limit, and divides what there is. Call it once everything is open.
+ *
+ * @param pipesWanted - Pipes for splicing; they are opened when they are needed.
+ */
+export function descriptorBudget(pipesWanted: number): DescriptorBudget {
   const limit = raiseLimit();
   const inUse = libc === undefined ? 32 : readdirSync("/proc/self/fd").length;
   // Small limits keep a small reserve: an eighth.
   const reserve = Math.min(RESERVE_MAX, Math.ceil(limit / 8));
-  return { limit, clients: Math.max(1, Math.floor((limit - inUse - reserve) / DESCRIPTORS_PER_CLIENT)) };
+  const pipes = Math.min(pipesWanted, Math.floor((limit * PIPES_SHARE) / DESCRIPTORS_PER_PIPE));
+  const free = limit - inUse - reserve - pipes * DESCRIPTORS_PER_PIPE;
+  return { limit, clients: Math.max(1, Math.floor(free / DESCRIPTORS_PER_CLIENT)), pipes };
 }
 
 function raiseLimit(): number {

@@ -35,4 +35,5 @@ export function errnoName(errno: number): string {
   return NAMES[errno] ?? `E${errno}`;
 }
 
+export const EAGAIN = 11;
 export const EINPROGRESS = 115;

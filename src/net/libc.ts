@@ -26,6 +26,14 @@ const SYMBOLS = {
   ftruncate: { args: ["i32", "i64"], returns: "i32" },
   getrlimit: { args: ["i32", "ptr"], returns: "i32" },
   setrlimit: { args: ["i32", "ptr"], returns: "i32" },
+  socketpair: { args: ["i32", "i32", "i32", "ptr"], returns: "i32" },
+  pipe2: { args: ["ptr", "i32"], returns: "i32" },
+  splice: { args: ["i32", "ptr", "i32", "ptr", "u64", "u32"], returns: "i32" },
+  read: { args: ["i32", "ptr", "u64"], returns: "i32" },
+  write: { args: ["i32", "ptr", "u64"], returns: "i32" },
+  epoll_create1: { args: ["i32"], returns: "i32" },
+  epoll_ctl: { args: ["i32", "i32", "i32", "ptr"], returns: "i32" },
+  epoll_wait: { args: ["i32", "ptr", "i32", "i32"], returns: "i32" },
   __errno_location: { args: [], returns: "ptr" },
 } as const;
 
@@ -45,11 +53,21 @@ export interface Libc {
   ftruncate(fd: number, size: number): number;
   getrlimit(resource: number, limits: BigUint64Array): number;
   setrlimit(resource: number, limits: BigUint64Array): number;
+  socketpair(domain: number, type: number, protocol: number, fds: Int32Array): number;
+  pipe2(fds: Int32Array, flags: number): number;
+  /** Without offsets: both ends are pipes or sockets. */
+  splice(fdIn: number, offsetIn: null, fdOut: number, offsetOut: null, size: number, flags: number): number;
+  read(fd: number, into: Uint8Array, size: number): number;
+  write(fd: number, bytes: Uint8Array, size: number): number;
+  epoll_create1(flags: number): number;
+  epoll_ctl(epoll: number, operation: number, fd: number, event: Uint32Array): number;
+  epoll_wait(epoll: number, events: Uint32Array, eventsMax: number, timeoutMs: number): number;
   /** The error number that the last failed call of this thread left. */
   errno(): number;
 }
 
 /** Numbers of Linux's generic ABI, the same on x64 and arm64. */
+export const AF_UNIX = 1;
 export const AF_INET = 2;
 export const AF_INET6 = 10;
 export const SOCK_STREAM = 1;
@@ -58,17 +76,34 @@ export const SOCK_NONBLOCK = 0o4000;
 export const SOCK_CLOEXEC = 0o2000000;
 export const SOL_SOCKET = 1;
 export const SO_REUSEADDR = 2;
+export const SO_ERROR = 4;
 export const SO_RCVBUF = 8;
+export const SO_KEEPALIVE = 9;
+export const SO_LINGER = 13;
 export const SO_REUSEPORT = 15;
 export const SO_BINDTODEVICE = 25;
 export const SO_MARK = 36;
 export const IPPROTO_IP = 0;
 export const IP_RECVERR = 11;
 export const IP_BIND_ADDRESS_NO_PORT = 24;
+export const IPPROTO_TCP = 6;
+export const TCP_KEEPIDLE = 4;
+export const TCP_KEEPINTVL = 5;
+export const TCP_KEEPCNT = 6;
 export const IPPROTO_IPV6 = 41;
 export const IPV6_RECVERR = 25;
 export const IPV6_V6ONLY = 26;
 export const F_DUPFD_CLOEXEC = 1030;
+export const F_SETPIPE_SZ = 1031;
+export const SPLICE_F_MOVE = 1;
+export const SPLICE_F_NONBLOCK = 2;
+export const EPOLL_CTL_ADD = 1;
+export const EPOLL_CTL_DEL = 2;
+export const EPOLL_CTL_MOD = 3;
+export const EPOLLIN = 1;
+export const EPOLLOUT = 4;
+export const EPOLLERR = 8;
+export const EPOLLHUP = 16;
 export const RLIMIT_NOFILE = 7;
 /** Bytes that the kernel has taken for sending and the peer has not acknowledged. */
 export const SIOCOUTQ = 0x5411;

@@ -9,6 +9,8 @@ export interface Stream {
   /** Stops reading, so that the peer's window fills. */
   pause(): void;
   resume(): void;
+  /** Has the kernel ask whether the peer is still there, first after `delayMs` of silence. */
+  setKeepAlive(isOn: boolean, delayMs: number): boolean;
 }
 
 /**
@@ -38,8 +40,6 @@ export interface Endpoint {
 /** A connected socket, ours or accepted. */
 export interface ConnectedSocket extends Stream {
   data: SocketOwner;
-  /** Has the kernel ask whether the peer is still there, first after `delayMs` of silence. */
-  setKeepAlive(isOn: boolean, delayMs: number): boolean;
   /** Our own address on this connection as text; a mapped IPv4 address may come wrapped. */
   readonly localAddress: string;
 }

@@ -48,8 +48,8 @@ export class Connection implements SocketOwner, CommandHost {
   #request: Request | undefined;
   #command: Command | undefined;
   #tunnel: Tunnel | undefined;
-  /** The tunnel's outgoing socket, until keep-alive has been switched on. */
-  #quietTarget: ConnectedSocket | undefined;
+  /** Whether keep-alive is to be switched on when the tunnel falls silent; not any more once it has been. */
+  #wantsKeepAlive = false;
   #connectedAddress: string | undefined;
   /** Where the peer of a BIND came from. */
   #connectedPort: number | undefined;
@@ -297,7 +297,7 @@ export class Connection implements SocketOwner, CommandHost {
   }
 
   openTunnel(target: ConnectedSocket, bnd: Endpoint, connectedAddress: string): void {
-    const { clock, settings, totals, counters, timeouts } = this.context;
+    const { clock, settings, totals, counters, timeouts, bulk } = this.context;
     this.#connectedAddress = connectedAddress;
     if (this.#request?.cmd === Cmd.Bind) this.#connectedPort = bnd.port;
     this.#reply = Rep.Succeeded;
@@ -305,13 +305,14 @@ export class Connection implements SocketOwner, CommandHost {
     const tunnel = new Tunnel(this.#socket, target, {
       settings,
       totals,
+      bulk,
       nowMs: () => clock.nowMs(),
       reset: this.context.reset,
       onHalfClosed: () => this.#setTunnelDeadline(),
       onEnded: (end) => this.#finish(end, undefined),
     });
     this.#tunnel = tunnel;
-    if (timeouts.keepAliveMs > 0) this.#quietTarget = target;
+    this.#wantsKeepAlive = timeouts.keepAliveMs > 0;
     target.data = tunnel.target;
     this.#socket.data = tunnel.client;
     const early = this.#session.connected(bnd.ip, bnd.port);
@@ -326,6 +327,7 @@ export class Connection implements SocketOwner, CommandHost {
     this.#setTunnelDeadline();
     if (early.length > 0) tunnel.client.handleData(early);
     if (this.#finReceived) tunnel.client.handleEnd();
+    tunnel.start();
   }
 
   #resume(): void {
@@ -340,7 +342,7 @@ export class Connection implements SocketOwner, CommandHost {
     const tunnel = this.#tunnel;
     if (tunnel === undefined || this.#closed) return;
     const limitMs = this.#silenceLimitMs(tunnel);
-    const waitMs = this.#quietTarget === undefined ? limitMs : Math.min(limitMs, timeouts.keepAliveMs);
+    const waitMs = this.#wantsKeepAlive ? Math.min(limitMs, timeouts.keepAliveMs) : limitMs;
     wheel.set(this.#deadline, tunnel.lastActiveMs + waitMs);
   }
 
@@ -370,11 +372,10 @@ export class Connection implements SocketOwner, CommandHost {
       return;
     }
     const { keepAliveMs } = this.context.timeouts;
-    if (this.#quietTarget !== undefined && silentMs >= keepAliveMs) {
+    if (this.#wantsKeepAlive && silentMs >= keepAliveMs) {
       // Only now: most tunnels never fall silent, and would pay four system calls a socket for nothing.
-      if (!tunnel.client.isClosed) this.#socket.setKeepAlive(true, keepAliveMs);
-      if (!tunnel.target.isClosed) this.#quietTarget.setKeepAlive(true, keepAliveMs);
-      this.#quietTarget = undefined;
+      tunnel.keepAlive(keepAliveMs);
+      this.#wantsKeepAlive = false;
     }
     this.#setTunnelDeadline();
   }

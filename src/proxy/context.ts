@@ -9,7 +9,7 @@ import type { Resolver } from "../ports/resolver.ts";
 import type { Routes } from "../ports/routes.ts";
 import type { GentleReset } from "../ports/socket.ts";
 import type { ServerSessionOptions } from "../protocol/socks5/server-session.ts";
-import type { RelaySettings, RelayTotals } from "../relay/tunnel.ts";
+import type { BulkOptions, RelaySettings, RelayTotals } from "../relay/tunnel.ts";
 import type { TimerWheel } from "../time/timer-wheel.ts";
 import type { AccessRules } from "./access-rules.ts";
 import type { ClientLimits, Clients } from "./client-table.ts";
@@ -118,4 +118,6 @@ export interface ProxyContext {
   outgoing: Outgoing;
   /** Brings addresses into the order in which they are to be tried (RFC 6724). */
   readonly sort: (addresses: readonly string[]) => readonly string[];
+  /** How tunnels that move much leave the program; `undefined`: they do not. */
+  bulk: BulkOptions | undefined;
 }

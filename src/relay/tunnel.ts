@@ -5,9 +5,13 @@
  * kept, and when that reaches the buffer size the giving socket is no longer read, so that the back-pressure
  * goes on to its sender. FIN is passed on after the last byte, and the other direction lives on; RST is passed on as RST,
  * after the bytes that came before it.
+ *
+ * A tunnel that moves much can leave: a mover takes both sockets, and brings them back for their end.
  */
 
-import type { GentleReset, SocketOwner, Stream } from "../ports/socket.ts";
+import type { BulkEnd, BulkMover, BulkTunnel } from "../ports/bulk.ts";
+import type { GentleReset, Stream } from "../ports/socket.ts";
+import { BulkPolicy } from "./bulk-policy.ts";
 
 /** What all tunnels share and an administrator may change while they run. */
 export interface RelaySettings {
@@ -35,9 +39,18 @@ export type TunnelEnd =
   | "shutdown"
   | "killed";
 
+/** How tunnels leave the program. */
+export interface BulkOptions {
+  readonly mover: BulkMover;
+  /** "auto": those that prove to move much. "always": all, from their first byte. */
+  readonly when: "auto" | "always";
+}
+
 export interface TunnelOptions {
   readonly settings: RelaySettings;
   readonly totals: RelayTotals;
+  /** Absent: the tunnel stays. */
+  readonly bulk?: BulkOptions | undefined;
   readonly nowMs: () => number;
   readonly reset: GentleReset;
   /** Called when the first side has finished, and the other lives on. */
@@ -47,8 +60,9 @@ export interface TunnelOptions {
 }
 
 /** One socket of a tunnel, and what waits to be written to it. The driver calls `handle…` with the socket's events. */
-export class Side implements SocketOwner {
-  readonly stream: Stream;
+export class Side implements BulkEnd {
+  /** The runtime's socket, or what stands for it while a mover has it. */
+  stream: Stream;
   readonly #tunnel: Tunnel;
   readonly #name: "client" | "target";
   /** Set by the tunnel right after both sides exist. */
@@ -85,6 +99,15 @@ export class Side implements SocketOwner {
     return this.#finReceived;
   }
 
+  get finSent(): boolean {
+    return this.#finSent;
+  }
+
+  /** Nothing waits, nothing stands still, and the socket lives: it can change hands. */
+  get isSettled(): boolean {
+    return !this.#closed && !this.#broken && !this.#paused && !this.#resetWhenDrained && this.#queuedBytes === 0;
+  }
+
   /** What waits in our memory to be written to this socket, in bytes. */
   get queuedBytes(): number {
     return this.#queuedBytes;
@@ -96,27 +119,33 @@ export class Side implements SocketOwner {
     const { peer } = this;
     // The other socket is gone, or going: nobody is left to take them.
     if (peer.#closed || peer.#resetWhenDrained || peer.#finSent) return;
-    let rest = chunk;
+    let taken = 0;
     if (peer.#queuedBytes === 0) {
-      const taken = peer.#write(chunk);
+      taken = peer.#write(chunk);
       if (taken < 0) return;
       peer.#count(taken);
-      if (taken === chunk.length) return;
-      rest = chunk.subarray(taken);
     }
-    peer.#queue.push(rest);
-    peer.#queuedBytes += rest.length;
-    this.applyBufferSize();
+    if (taken < chunk.length) {
+      const rest = taken === 0 ? chunk : chunk.subarray(taken);
+      peer.#queue.push(rest);
+      peer.#queuedBytes += rest.length;
+      this.applyBufferSize();
+    }
+    this.#tunnel.handlePassed(taken);
   }
 
   /** The socket takes bytes again. */
   handleDrain(): void {
     if (this.#queuedBytes > 0) {
       this.#tunnel.touch();
+      const before = this.bytesWritten;
       this.#flush();
       this.peer.applyBufferSize();
+      if (this.#queuedBytes === 0) this.#afterDrain();
+      this.#tunnel.handlePassed(this.bytesWritten - before);
+    } else {
+      this.#afterDrain();
     }
-    if (this.#queuedBytes === 0) this.#afterDrain();
   }
 
   /** The socket's peer sent FIN. */
@@ -145,6 +174,20 @@ export class Side implements SocketOwner {
       peer.#resetAfterQueue();
     }
     this.#tunnel.handleSideClosed();
+  }
+
+  handleMoved(count: number): void {
+    this.#tunnel.touch();
+    this.#count(count);
+  }
+
+  handleHome(stream: Stream, held: Uint8Array | undefined): void {
+    this.stream = stream;
+    if (held !== undefined) {
+      this.#queue.push(held);
+      this.#queuedBytes += held.length;
+    }
+    this.#tunnel.handleHome();
   }
 
   /** Takes the end of a handshake that the socket could not take at once; it goes out before all payload. */
@@ -264,15 +307,18 @@ export class Tunnel {
   #isOver = false;
   /** When a byte last moved, on the clock of `nowMs`. */
   lastActiveMs: number;
+  readonly #bulk: BulkOptions | undefined;
+  readonly #policy: BulkPolicy | undefined;
+  /** While a mover has the sockets. */
+  #away: BulkTunnel | undefined;
 
-  constructor(
-    client: Stream,
-    target: Stream,
-    { settings, totals, nowMs, reset, onHalfClosed, onEnded }: TunnelOptions,
-  ) {
+  constructor(client: Stream, target: Stream, options: TunnelOptions) {
+    const { settings, totals, bulk, nowMs, reset, onHalfClosed, onEnded } = options;
     this.settings = settings;
     this.totals = totals;
     this.reset = reset;
+    this.#bulk = bulk;
+    this.#policy = bulk?.when === "auto" ? new BulkPolicy() : undefined;
     this.#nowMs = nowMs;
     this.#onHalfClosed = onHalfClosed;
     this.#onEnded = onEnded;
@@ -292,10 +338,29 @@ export class Tunnel {
     this.lastActiveMs = this.#nowMs();
   }
 
+  /** Whether a mover has the sockets. */
+  get isAway(): boolean {
+    return this.#away !== undefined;
+  }
+
+  /** The sockets' events go to the sides from now on, and what came before has been given to them. */
+  start(): void {
+    if (this.#bulk?.when === "always") this.#handOver(this.#bulk);
+  }
+
   /** Brings a changed buffer size to the open tunnel. */
   applyBufferSize(): void {
+    if (this.#away !== undefined) {
+      this.#away.applyBufferSize();
+      return;
+    }
     this.client.applyBufferSize();
     this.target.applyBufferSize();
+  }
+
+  /** Has the kernel ask whether the peers are still there, first after `delayMs` of silence. */
+  keepAlive(delayMs: number): void {
+    for (const side of [this.client, this.target]) if (!side.isClosed) side.stream.setKeepAlive(true, delayMs);
   }
 
   /** Ends both sockets at once, with RST: the peers learn that it was no regular end. */
@@ -312,6 +377,32 @@ export class Tunnel {
 
   handleHalfClosed(): void {
     this.#onHalfClosed();
+  }
+
+  /** The last that a side does with an event: `bytes` went to a socket. */
+  handlePassed(bytes: number): void {
+    if (this.#bulk === undefined) return;
+    if (this.#policy === undefined || this.#policy.moved(bytes, this.lastActiveMs)) this.#handOver(this.#bulk);
+  }
+
+  /** The mover has given back the sockets. */
+  handleHome(): void {
+    this.#away = undefined;
+    this.#policy?.cameHome(this.#nowMs());
+  }
+
+  #handOver({ mover }: BulkOptions): void {
+    const { client, target } = this;
+    // With FIN of both seen there is nothing left to move.
+    if (!client.isSettled || !target.isSettled || (client.finReceived && target.finReceived)) return;
+    const away = mover.take(client, target, this.settings);
+    if (away === undefined) {
+      this.#policy?.cameHome(this.#nowMs());
+      return;
+    }
+    this.#away = away;
+    client.stream = away.client;
+    target.stream = away.target;
   }
 
   handleSideClosed(): void {

@@ -24,3 +24,14 @@ export async function until(condition: () => boolean, limitMs: number, what: str
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
+
+/** Waits until `read` has returned the same value six times in a row, 20 ms apart: nothing moves any more. */
+export async function settled<Value>(read: () => Value): Promise<void> {
+  let last = read();
+  for (let same = 0; same < 5; same++) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    const value = read();
+    if (value !== last) same = -1;
+    last = value;
+  }
+}

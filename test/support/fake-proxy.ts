@@ -179,6 +179,7 @@ export function fakeProxy({
     users: new UserDirectory(new Uint8Array(32).fill(7), hasher, users, { hashChecks: 2, hashQueue: 2 }),
     settings: { bufferSize: 1000 },
     totals: { bytes: 0 },
+    bulk: undefined,
     counters: {
       accepted: 0,
       limitReached: 0,

@@ -27,6 +27,12 @@ function ownStateDirectory(): string {
   return stateDirectory;
 }
 
+/**
+ * Options that every proxy of a test run gets besides its own, such as `SOCKEYE_TEST_OPTIONS="--splice always"`: the same
+ * tests for another way of doing the same.
+ */
+const COMMON_OPTIONS: readonly string[] = (process.env["SOCKEYE_TEST_OPTIONS"] ?? "").split(" ").filter(Boolean);
+
 /** An address that the ready line names. */
 export interface BoundAddress {
   /** Without brackets. */
@@ -75,7 +81,7 @@ export interface ProxyProcess extends AsyncDisposable {
  * @throws Error with the whole of its stderr when it ends, or is not ready in time.
  */
 export async function startProxy(args: readonly string[] = [], options: ProxyOptions = {}): Promise<ProxyProcess> {
-  const serve = ["serve", ...(options.argumentsOnly ? [] : OWN_PORTS), ...args];
+  const serve = ["serve", ...(options.argumentsOnly ? [] : OWN_PORTS), ...COMMON_OPTIONS, ...args];
   const limit =
     options.descriptorsMax === undefined ? [] : ["sh", "-c", `ulimit -n ${options.descriptorsMax}; exec "$0" "$@"`];
   const child = Bun.spawn([...(options.prefix ?? []), ...limit, executable, ...serve], {
