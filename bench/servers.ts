@@ -232,7 +232,7 @@ socks -i127.0.0.1 -p${port}
       found(
         "gost",
         "-L",
-        `socks5://${withUser ? `${USER.name}:${encodeURIComponent(USER.password)}@` : ""}127.0.0.1:${port}`,
+        `socks5://${withUser ? `${USER.name}:${encodeURIComponent(USER.password)}@` : ""}127.0.0.1:${port}?udp=true`,
       ),
     version: ["gost", "-V"],
   },
