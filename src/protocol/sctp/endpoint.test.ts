@@ -1,5 +1,7 @@
 import { expect, test } from "bun:test";
+import { SeededRandom } from "../../../test/support/seeded-random.ts";
 import { CALM, endpointBasics, type NodeEvent, VirtualNet } from "../../../test/support/virtual-net.ts";
+import type { AssociationId, SctpLimits } from "./api.ts";
 import { Endpoint } from "./endpoint.ts";
 
 const SERVER = { address: "127.0.0.1", udpPort: 9_899 };
@@ -37,4 +39,41 @@ test("an association comes up, carries a message each way and ends gracefully, a
   ]);
   expect(server.holdings()).toEqual({ associations: 0, sendBytes: 0, receiveBytes: 0 });
   expect(client.holdings()).toEqual({ associations: 0, sendBytes: 0, receiveBytes: 0 });
+});
+
+test("a window below 1,500 bytes, or below a message, is refused [rfc9260#6/window-min]", () => {
+  const basics = endpointBasics(new SeededRandom(1));
+  const withLimits = (limits: Partial<SctpLimits>) => () => new Endpoint({ ...basics, limits });
+  expect(withLimits({ receiveWindowBytes: 1_499, messageBytesMax: 10 })).toThrow("at least");
+  expect(withLimits({ receiveWindowBytes: 2_000, messageBytesMax: 2_001 })).toThrow("at least");
+  expect(withLimits({ receiveWindowBytes: 2_000, messageBytesMax: 2_000 })).not.toThrow();
+  expect(() => new Endpoint({ ...basics, timing: { cookieKeyLifeMs: 1 } })).toThrow("cookieKeyLifeMs");
+});
+
+test("calls for an association that is gone do nothing", () => {
+  const endpoint = new Endpoint(endpointBasics(new SeededRandom(1)));
+  const gone = 7 as AssociationId;
+  expect(endpoint.send(gone, Uint8Array.of(1), 0)).toBe("not-open");
+  endpoint.shutdown(gone, 0);
+  endpoint.abort(gone, 0);
+  endpoint.pause(gone);
+  endpoint.resume(gone, 0);
+  expect(endpoint.pollEvent()).toBeUndefined();
+});
+
+test("local ports are free ones, from 49,152 on; when there are none, connect says so", () => {
+  const random = (count: number): Uint8Array => new Uint8Array(count);
+  const endpoint = new Endpoint({ ...endpointBasics(new SeededRandom(1)), random });
+  const remote = { address: "192.0.2.1", udpPort: 1 };
+  expect(endpoint.connect(remote, 0, 8_080, 0).kind).toBe("connecting");
+  expect(endpoint.connect(remote, 0, 8_080, 0).kind).toBe("in-use");
+  expect(endpoint.connect(remote, 49_152, 8_080, 0).kind).toBe("in-use");
+  expect(endpoint.connect(remote, 49_153, 8_080, 0).kind).toBe("connecting");
+});
+
+test("no more associations than the limits allow, outgoing ones included", () => {
+  const endpoint = new Endpoint({ ...endpointBasics(new SeededRandom(1)), limits: { associationsPerAddressMax: 1 } });
+  const remote = { address: "192.0.2.1", udpPort: 1 };
+  expect(endpoint.connect(remote, 0, 8_080, 0).kind).toBe("connecting");
+  expect(endpoint.connect(remote, 0, 8_080, 0).kind).toBe("too-many-associations");
 });

@@ -64,6 +64,7 @@ export class Endpoint implements SctpEndpoint, Host, Desk {
     this.timing = { ...DEFAULT_TIMING, ...options.timing };
     this.limits = { ...DEFAULT_LIMITS, ...options.limits };
     const { receiveWindowBytes, messageBytesMax } = this.limits;
+    //= rfc9260#6/window-min
     if (receiveWindowBytes < Math.max(A_RWND_MIN, messageBytesMax)) {
       throw new RangeError(
         `receiveWindowBytes must be at least messageBytesMax and 1,500: it is ${receiveWindowBytes}`,

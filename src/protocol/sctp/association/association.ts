@@ -69,6 +69,8 @@ export class Association {
   /** A SHUTDOWN is to be sent. It is made at the last moment: it carries what was received until then. */
   shutdownDue = false;
   sackDebt: SackDebt = "none";
+  /** DATA has come: the first is acknowledged at once. */
+  hasReceivedData = false;
   /** Packets with DATA since the last SACK. */
   packetsUnacknowledged = 0;
   /** The window in the last SACK, in bytes. */

@@ -130,7 +130,8 @@ export function onT1Cookie(association: Association, nowMs: number): void {
     association.close("unreachable", "the COOKIE ECHO was not answered");
     return;
   }
-  association.control.push(encodeCookieEcho(cookie));
+  //= rfc9260#3.3.11/first
+  association.control.unshift(encodeCookieEcho(cookie));
   awaitCookieAck(association, cookie, transfer, transmissions + 1, nowMs);
 }
 

@@ -85,6 +85,7 @@ function handleChunk(association: Association, chunk: RawChunk, nowMs: number): 
       return bare(() => handleShutdownComplete(association));
     case ChunkType.Init:
     case ChunkType.CookieEcho:
+      //= rfc9260#3.3.11/first
       // INIT alone, and COOKIE ECHO at the head of its packet, never come here.
       association.host.count("unexpected-chunk");
       return true;
@@ -107,6 +108,7 @@ export function handleAbort(association: Association, chunk: RawChunk): void {
   const result = decodeCauses(chunk);
   const cause = result.kind === "done" ? result.value.causes[0] : undefined;
   //= rfc9260#9.1/remove
+  //= rfc9260#3.3.7/no-answer
   association.close("peer-aborted", cause === undefined ? "no cause given" : causeName(cause.type));
 }
 

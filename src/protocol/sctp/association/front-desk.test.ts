@@ -10,6 +10,7 @@ import {
 import { decodeCauses } from "../chunks/abort.ts";
 import { encodeCookieAck, encodeShutdownAck } from "../chunks/bare.ts";
 import { encodeCookieEcho } from "../chunks/cookie-echo.ts";
+import { encodeHeartbeat } from "../chunks/heartbeat.ts";
 import { encodeInit } from "../chunks/init.ts";
 import { encodeShutdown } from "../chunks/shutdown.ts";
 import { CauseCode, ChunkType, ParameterType } from "../constants.ts";
@@ -202,6 +203,21 @@ describe("COOKIE ECHO", () => {
     expect(replies[0]?.types[0]).toBe(ChunkType.CookieAck);
     expect(replies[0]?.verificationTag).toBe(PEER_INIT.initiateTag);
     expect(peer.story).toEqual(["connected", "message"]);
+  });
+
+  test("anywhere but at the head of its packet is thrown away [rfc9260#3.3.11/first]", () => {
+    const peer = new RawPeer();
+    peer.establish();
+    expect(only(peer.send(peer.data(0), encodeCookieEcho(peer.cookie))).types).toEqual([ChunkType.Sack]);
+    expect(peer.endpoint.counters().oddities["unexpected-chunk"]).toBe(1);
+  });
+
+  test("once more: COOKIE ACK is first in its packet, whatever else is to be sent [rfc9260#3.3.12/first]", () => {
+    const peer = new RawPeer();
+    peer.establish();
+    peer.endpoint.handlePacket(peer.packet([encodeHeartbeat(Uint8Array.of(1))]), peer.path, peer.nowMs);
+    const [reply] = peer.send(encodeCookieEcho(peer.cookie), peer.data(0));
+    expect(reply?.types).toEqual([ChunkType.CookieAck, ChunkType.HeartbeatAck, ChunkType.Sack]);
   });
 
   test("forged, by any byte of it: ignored [rfc9260#5.1.5/authenticate] [rfc9260#5.1.3/signed]", () => {

@@ -251,7 +251,8 @@ function acknowledgeCookie(desk: Desk, association: Association, cookie: CookieF
 /** Action (D): the cookie of the association itself. */
 function acceptMatching(desk: Desk, association: Association, nowMs: number): Association {
   if (association.state.name === "COOKIE-ECHOED") establish(association, association.state.transfer, nowMs);
-  association.control.push(encodeCookieAck());
+  //= rfc9260#3.3.12/first
+  association.control.unshift(encodeCookieAck());
   desk.wantsTransmission(association);
   return association;
 }

@@ -87,6 +87,13 @@ describe("the verification tag", () => {
     expect(peer.story).toEqual(["connected"]);
   });
 
+  test("ABORT is never answered with ABORT [rfc9260#3.3.7/no-answer]", () => {
+    const peer = new RawPeer();
+    peer.establish();
+    expect(peer.send(encodeAbort(false, []), peer.data(0))).toEqual([]);
+    expect(peer.sendTagged(1, encodeAbort(true, []))).toEqual([]);
+  });
+
   test("ABORT is taken with our tag, or the peer's and the T bit, and not crosswise [rfc9260#8.5.1/abort-tag] [rfc9260#9.1/remove]", () => {
     const outcomes = [false, true].flatMap((reflected) =>
       [false, true].map((peers) => {

@@ -34,39 +34,68 @@ function established(options: ConstructorParameters<typeof RawPeer>[0] = {}): Ra
   return peer;
 }
 
+/** As {@link established}, and the first DATA, which is acknowledged at once, has come: the next is `peer.data(1)`. */
+function warm(options: ConstructorParameters<typeof RawPeer>[0] = {}): RawPeer {
+  const peer = established(options);
+  sackIn(peer.send(peer.data(0)));
+  return peer;
+}
+
 describe("SACK", () => {
-  test("for one packet waits 200 ms [rfc9260#6.2/delay]", () => {
+  test("for the very first DATA goes at once, from the peer's initial TSN on [rfc9260#5.1/first-data] [rfc9260#5.1/initial-tsn]", () => {
     const peer = established();
-    expect(peer.send(peer.data(0))).toEqual([]);
+    expect(sackIn(peer.send(peer.data(0)))).toMatchObject({ cumulativeTsnAck: peer.tsn(0), gapAckBlocks: [] });
+    expect(peer.send(peer.data(1))).toEqual([]);
+  });
+
+  test("goes once for a packet, however many reasons there are [rfc9260#6.2/one-sack]", () => {
+    const peer = warm();
+    const replies = peer.send(peer.data(1), peer.data(1), peer.data(3), peer.data(5), peer.data(2, { flags: 11 }));
+    expect(chunksOf(replies, ChunkType.Sack).length).toBe(1);
+    expect(peer.wait(5_000)).toEqual([]);
+  });
+
+  test("does not care for flags that mean nothing [rfc9260#3.2/reserved-flags]", () => {
+    const peer = established();
+    const sack = sackIn(peer.send(peer.data(0, { flags: 0xf3 })));
+    expect(sack.cumulativeTsnAck).toBe(peer.tsn(0));
+    expect(peer.messages).toEqual([[0]]);
+    const replies = peer.send(encodeHeartbeat(Uint8Array.of(1)));
+    expect(onlyChunk(replies, ChunkType.HeartbeatAck).flags).toBe(0);
+  });
+
+  test("for one packet waits 200 ms [rfc9260#6.2/delay]", () => {
+    const peer = warm();
+    expect(peer.send(peer.data(1))).toEqual([]);
     expect(peer.wait(199)).toEqual([]);
-    expect(sackIn(peer.wait(1)).cumulativeTsnAck).toBe(peer.tsn(0));
+    expect(sackIn(peer.wait(1)).cumulativeTsnAck).toBe(peer.tsn(1));
   });
 
   test("for the second packet goes at once [rfc9260#6.2/every-second-packet]", () => {
-    const peer = established();
-    peer.send(peer.data(0));
-    expect(sackIn(peer.send(peer.data(1))).cumulativeTsnAck).toBe(peer.tsn(1));
+    const peer = warm();
+    peer.send(peer.data(1));
+    expect(sackIn(peer.send(peer.data(2))).cumulativeTsnAck).toBe(peer.tsn(2));
     expect(peer.wait(1_000)).toEqual([]);
     // And again from the beginning; packets without DATA do not count.
-    expect(peer.send(peer.data(2))).toEqual([]);
+    expect(peer.send(peer.data(3))).toEqual([]);
     expect(peer.send(peer.sack(-1))).toEqual([]);
-    expect(sackIn(peer.send(peer.data(3))).cumulativeTsnAck).toBe(peer.tsn(3));
+    expect(sackIn(peer.send(peer.data(4))).cumulativeTsnAck).toBe(peer.tsn(4));
   });
 
   test("two chunks in one packet are one packet", () => {
-    const peer = established();
-    expect(peer.send(peer.data(0), peer.data(1))).toEqual([]);
+    const peer = warm();
+    expect(peer.send(peer.data(1), peer.data(2))).toEqual([]);
   });
 
   test("with the I bit, with a gap, and when the gap closes, goes at once [rfc9260#6.2/immediate] [rfc9260#6.7/gaps]", () => {
-    const peer = established();
-    sackIn(peer.send(peer.data(0, { flags: 3 | DataFlag.Immediate })));
-    expect(sackIn(peer.send(peer.data(2)))).toMatchObject({
-      cumulativeTsnAck: peer.tsn(0),
+    const peer = warm();
+    sackIn(peer.send(peer.data(1, { flags: 3 | DataFlag.Immediate })));
+    expect(sackIn(peer.send(peer.data(3)))).toMatchObject({
+      cumulativeTsnAck: peer.tsn(1),
       gapAckBlocks: [{ start: 2, end: 2 }],
     });
-    expect(sackIn(peer.send(peer.data(1)))).toMatchObject({ cumulativeTsnAck: peer.tsn(2), gapAckBlocks: [] });
-    expect(peer.messages).toEqual([[0], [1], [2]]);
+    expect(sackIn(peer.send(peer.data(2)))).toMatchObject({ cumulativeTsnAck: peer.tsn(3), gapAckBlocks: [] });
+    expect(peer.messages).toEqual([[0], [1], [2], [3]]);
   });
 
   test("for a duplicate goes at once and reports it [rfc9260#6.2/duplicate-at-once] [rfc9260#6.2/report-duplicates]", () => {
@@ -78,8 +107,8 @@ describe("SACK", () => {
   });
 
   test("rides with DATA", () => {
-    const peer = established();
-    peer.send(peer.data(0));
+    const peer = warm();
+    peer.send(peer.data(1));
     peer.endpoint.send(peer.association, Uint8Array.of(1), peer.nowMs);
     expect(only(peer.drain()).types).toEqual([ChunkType.Sack, ChunkType.Data]);
     expect(peer.wait(500)).toEqual([]);
@@ -187,10 +216,10 @@ describe("DATA", () => {
 
 describe("sending", () => {
   test("goes out in the order of TSNs, control chunks before DATA [rfc9260#6.1/next-tsn] [rfc9260#6.10/control-first]", () => {
-    const peer = established();
+    const peer = warm();
     peer.endpoint.send(peer.association, Uint8Array.of(1), peer.nowMs);
     peer.endpoint.send(peer.association, Uint8Array.of(2), peer.nowMs);
-    const replies = peer.send(encodeHeartbeat(Uint8Array.of(9)), peer.data(0));
+    const replies = peer.send(encodeHeartbeat(Uint8Array.of(9)), peer.data(1));
     expect(only(replies).types).toEqual([ChunkType.HeartbeatAck, ChunkType.Sack, ChunkType.Data, ChunkType.Data]);
     expect(tsnsIn(peer, replies)).toEqual([0, 1]);
   });
@@ -244,6 +273,26 @@ describe("sending", () => {
     expect(tsnsIn(peer, missing(3)).includes(0)).toBe(false);
     expect(tsnsIn(peer, missing(4))).toContain(0);
     expect(tsnsIn(peer, missing(5)).includes(0)).toBe(false);
+  });
+
+  test("what the peer takes back is watched over again [rfc9260#6.3.2/reneged]", () => {
+    const peer = established();
+    for (let index = 0; index < 2; index++) peer.endpoint.send(peer.association, new Uint8Array(700), peer.nowMs);
+    peer.drain();
+    peer.send(peer.sack(-1, { gapAckBlocks: [{ start: 1, end: 2 }] }));
+    peer.send(peer.sack(-1));
+    expect(tsnsIn(peer, peer.wait(1_000))).toEqual([0]);
+  });
+
+  test("DATA stands in a packet by its TSNs, the lost before the new [rfc9260#6.10/ascending]", () => {
+    const peer = established();
+    for (let index = 0; index < 3; index++) peer.endpoint.send(peer.association, Uint8Array.of(index), peer.nowMs);
+    expect(tsnsIn(peer, peer.drain())).toEqual([0, 1, 2]);
+    peer.nowMs += 1_000;
+    peer.endpoint.handleTimeout(peer.nowMs);
+    peer.endpoint.send(peer.association, Uint8Array.of(3), peer.nowMs);
+    const replies = peer.drain();
+    expect(tsnsIn(peer, [only(replies)])).toEqual([0, 1, 2, 3]);
   });
 
   test("a SACK that was overtaken is ignored [rfc9260#6.2.1/old-sack]", () => {
@@ -388,8 +437,7 @@ describe("the peer's UDP port", () => {
     const peer = established();
     const forged = peer.packet([peer.data(0)], peer.endpointTag ^ 1);
     expect(peer.sendPacket(forged, { ...peer.path, udpPort: 6_666 })).toEqual([]);
-    peer.send(peer.data(0));
-    expect(only(peer.wait(200)).to).toEqual(peer.path);
+    expect(only(peer.send(peer.data(0))).to).toEqual(peer.path);
     const moved = { ...peer.path, udpPort: 51_000 };
     peer.sendPacket(peer.packet([peer.data(1)]), moved);
     expect(only(peer.sendPacket(peer.packet([peer.data(2)]), moved)).to).toEqual(moved);

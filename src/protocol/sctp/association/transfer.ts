@@ -39,14 +39,17 @@ export function handleData(association: Association, data: DataChunk): void {
   if (received === "bad-stream") association.control.push(encodeError([invalidStreamIdentifier(data.streamId)]));
   if (received === "duplicate") host.count("duplicate-data");
   else if (received !== "kept") host.count(received);
+  //= rfc9260#5.1/first-data
   //= rfc9260#6.2/immediate
   //= rfc9260#6.2/duplicate-at-once
   const atOnce =
+    !association.hasReceivedData ||
     received === "duplicate" ||
     received === "no-room" ||
     hadGaps ||
     receiver.hasGaps ||
     (data.flags & DataFlag.Immediate) !== 0;
+  association.hasReceivedData = true;
   if (atOnce) association.sackDebt = "now";
   else if (association.sackDebt === "none") association.sackDebt = "delayed";
 }
@@ -103,6 +106,7 @@ export function afterAcknowledgement(association: Association, outcome: AckOutco
   //= rfc9260#6.3.2/stop
   if (!transfer.sender.hasOutstanding) timers.stop("t3-rtx");
   //= rfc9260#6.3.2/restart
+  //= rfc9260#6.3.2/reneged
   else if (cumulativeAdvance > 0 || !timers.isRunning("t3-rtx")) timers.start("t3-rtx", nowMs + rto.currentMs);
   if (association.owesWritable && transfer.sender.bufferedBytes <= host.limits.sendBufferBytes / 2) {
     association.owesWritable = false;

@@ -60,6 +60,7 @@ function addControl(association: Association, bundle: Bundle): void {
 function addSack(association: Association, { receiver }: Transfer, bundle: Bundle): void {
   const room = bundle.room - SACK_BYTES_MIN;
   if (room < 0) return;
+  //= rfc9260#6.2/one-sack
   const sack = receiver.sack(Math.floor(room / SACK_ENTRY_BYTES));
   bundle.add(encodeSack(sack));
   association.sackDebt = "none";

@@ -46,7 +46,8 @@ export const DATA_HEADER_BYTES: number = TLV_HEADER_BYTES + FIELDS_BYTES;
 /** The user data that we put into one chunk at most. */
 export const USER_DATA_BYTES_MAX: number = DATA_CHUNK_BYTES_MAX - DATA_HEADER_BYTES;
 
-/** Decodes DATA. A chunk without user data is decoded: its answer needs the TSN (RFC 9260 §6.2). */
+//= rfc9260#3.2/reserved-flags
+/** Decodes DATA. Flags that mean nothing are ignored. A chunk without user data is decoded: its answer needs the TSN (RFC 9260 §6.2). */
 export function decodeData({ value, flags }: RawChunk): ChunkDecoded<DataChunk> {
   if (value.length < FIELDS_BYTES) return MALFORMED;
   return {

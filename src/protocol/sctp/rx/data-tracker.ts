@@ -30,6 +30,7 @@ export class DataTracker {
   #duplicates: Tsn[] = [];
 
   constructor(initialTsn: Tsn) {
+    //= rfc9260#5.1/initial-tsn
     this.#cumulative = tsnAdd(initialTsn, -1);
   }
 

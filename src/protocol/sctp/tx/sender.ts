@@ -94,6 +94,7 @@ export class Sender {
    * @param last - Whether no message will follow: the chunk that empties the queue then asks for an immediate SACK.
    */
   take(room: number, allowance: number, last: boolean, nowMs: number): Outgoing | undefined {
+    //= rfc9260#6.10/ascending
     const outgoing = this.#takeLost(room, allowance) ?? this.#takeNew(room, allowance, last, nowMs);
     if (outgoing !== undefined) this.#lastSentMs = nowMs;
     return outgoing;
@@ -103,8 +104,11 @@ export class Sender {
     //= rfc9260#6.1/lost-first
     const size = this.#outstanding.nextLostBytes;
     if (size === 0 || size > room) return undefined;
+    const { flightBytes } = this.#outstanding;
+    // After T3-rtx cwnd is one packet, and one packet is what goes (§6.3.3, E3).
+    const fits = flightBytes === 0 || flightBytes + size <= allowance;
     //= rfc9260#7.2.4/ignore-cwnd
-    if (this.#outstanding.flightBytes >= allowance && !this.#fastRetransmit) return undefined;
+    if (!fits && !this.#fastRetransmit) return undefined;
     const lost = this.#outstanding.takeLost();
     return lost === undefined ? undefined : { ...lost, retransmitted: true };
   }
