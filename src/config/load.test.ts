@@ -104,6 +104,41 @@ describe("the file", () => {
     expect(made.destinations.allow).toEqual([{ family: 4, bytes: [10, 1, 2, 3], prefixLength: 32 }]);
   });
 
+  test("sets who may use UDP and BIND, their ports and their limits", () => {
+    const { udp, bind } = config(
+      parse(`
+        [udp]
+        access = "users"
+        ports = "40000-40000"
+        answers_from = "contacted"
+        idle = 0
+        associations_per_user = 3
+        [bind]
+        access = "none"
+        ports = "1024-65535"
+        wait = "5s"
+      `),
+    );
+    expect(udp).toMatchObject({
+      access: "users",
+      ports: { first: 40_000, last: 40_000 },
+      answersFrom: "contacted",
+      idleMs: 0,
+      limits: { total: 4096, perAddress: 512, perUser: 3 },
+    });
+    expect(bind).toMatchObject({ access: "none", ports: { first: 1024, last: 65_535 }, waitMs: 5000 });
+    const standard = config(parse(""));
+    expect([standard.udp.ports, standard.udp.access, standard.bind.access]).toEqual([undefined, "all", "users"]);
+  });
+
+  for (const ports of ["0-9", "9-8", "1-65536", "40000", "1-", "a-b", ""]) {
+    test(`"${ports}" is no range of ports`, () => {
+      expect(mistakes(parse(`[udp]\nports = "${ports}"`))).toEqual([
+        `udp.ports | "${ports}" | two ports from 1 to 65535, the lower one first, such as "40000-40999"; or "any"`,
+      ]);
+    });
+  }
+
   test("all mistakes at once, each with its place", () => {
     const found = mistakes(
       parse(`

@@ -51,3 +51,16 @@ test("a name with control characters cannot forge a line", () => {
   expect(line).not.toContain("\n");
   expect(JSON.parse(line).destination).toBe('a\n{"client"}\u2028:443');
 });
+
+test("an association has its datagrams, a BIND its peer's port", () => {
+  const dropped = { fragment: 2, stranger: 1 };
+  const udp = { datagramsUp: 3, datagramsDown: 4, bytesUp: 517, bytesDown: 5120, targets: 2, dropped };
+  expect(JSON.parse(formatAccessLogLine({ ...RECORD, command: "udp_associate", udp })).udp).toEqual({
+    datagrams_up: 3,
+    datagrams_down: 4,
+    targets: 2,
+    dropped,
+  });
+  const bind = formatAccessLogLine({ ...RECORD, command: "bind", port: 21, connectedPort: 2020 });
+  expect(JSON.parse(bind)).toMatchObject({ destination: "example.org:21", connected: "192.0.2.7:2020" });
+});
