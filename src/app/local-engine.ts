@@ -4,7 +4,7 @@
  */
 
 import type { Config } from "../config/config.ts";
-import { descriptorBudget } from "../net/descriptors.ts";
+import { descriptorBudget, lowestFreeDescriptor } from "../net/descriptors.ts";
 import { gentleReset } from "../net/gentle-reset.ts";
 import { passwordHasher } from "../net/password-hasher.ts";
 import { RouteTable } from "../net/route-table.ts";
@@ -12,6 +12,7 @@ import { Splicer } from "../net/splice/splicer.ts";
 import { systemClock } from "../net/system-clock.ts";
 import { TcpDialer } from "../net/tcp-dial.ts";
 import { TcpPeerListeners } from "../net/tcp-peer-listener.ts";
+import { descriptorOf } from "../net/tcp-socket.ts";
 import { UdpSockets } from "../net/udp-socket.ts";
 import type { LimitedLog } from "../observe/log-limiter.ts";
 import { ProxyObserver } from "../observe/proxy-observer.ts";
@@ -68,7 +69,7 @@ export class LocalEngine implements Engine {
       dialer: new TcpDialer({ noDelay: config.relay.noDelay }),
       resolver: this.#names.resolver,
       sort,
-      events: new ProxyObserver(this.#accessLog, log, limitedLog),
+      events: new ProxyObserver(this.#accessLog, limitedLog),
       clients: share?.clients ?? new ClientTable(),
       users: new UserDirectory(key, passwordHasher, config.users, config.limits),
       settings: share?.settings ?? { bufferSize: config.relay.bufferSize },
@@ -101,9 +102,12 @@ export class LocalEngine implements Engine {
       ...settingsOf(config),
     };
     const { splice, splicePipes } = config.relay;
-    const { limit, clients, pipes } = descriptorBudget(splice === "off" ? 0 : splicePipes);
+    const { limit, clients, pipes, highest } = descriptorBudget(splice === "off" ? 0 : splicePipes);
     this.#server = new ProxyServer(this.#context, {
       capacity: clients,
+      descriptorMax: highest,
+      lowestFreeDescriptor,
+      descriptorOf,
       setAccepting: (isAccepting) => this.#listeners.setAccepting(isAccepting),
     });
     log.debug("descriptors", { limit, clients, pipes });

@@ -1,7 +1,7 @@
 /** How many descriptors the process may have, and so how many clients it can serve. */
 
 import { readdirSync } from "node:fs";
-import { libc, RLIMIT_NOFILE } from "./libc.ts";
+import { F_DUPFD_CLOEXEC, libc, RLIMIT_NOFILE } from "./libc.ts";
 
 /** A client and its target. */
 const DESCRIPTORS_PER_CLIENT = 2;
@@ -10,6 +10,8 @@ const RESERVE_MAX = 256;
 const DESCRIPTORS_PER_PIPE = 2;
 /** The part of all descriptors that pipes for splicing may take. */
 const PIPES_SHARE = 1 / 32;
+/** Any descriptor that is always there. */
+const STDERR = 2;
 /** Where we cannot ask: what macOS gives a program. */
 const LIMIT_UNKNOWN = 256;
 
@@ -20,6 +22,8 @@ export interface DescriptorBudget {
   readonly clients: number;
   /** How many pipes for splicing there may be: as many as were wanted, where that leaves most for the clients. */
   readonly pipes: number;
+  /** A descriptor of this number or a higher one says that they are short. */
+  readonly highest: number;
 }
 
 /**
@@ -34,7 +38,21 @@ export function descriptorBudget(pipesWanted: number): DescriptorBudget {
   const reserve = Math.min(RESERVE_MAX, Math.ceil(limit / 8));
   const pipes = Math.min(pipesWanted, Math.floor((limit * PIPES_SHARE) / DESCRIPTORS_PER_PIPE));
   const free = limit - inUse - reserve - pipes * DESCRIPTORS_PER_PIPE;
-  return { limit, clients: Math.max(1, Math.floor(free / DESCRIPTORS_PER_CLIENT)), pipes };
+  return {
+    limit,
+    clients: Math.max(1, Math.floor(free / DESCRIPTORS_PER_CLIENT)),
+    pipes,
+    highest: limit - Math.ceil(reserve / 2),
+  };
+}
+
+/** The number that the next descriptor will have; `Infinity` when there is none left, 0 where we cannot ask. */
+export function lowestFreeDescriptor(): number {
+  if (libc === undefined) return 0;
+  const fd = libc.fcntl(STDERR, F_DUPFD_CLOEXEC, 0);
+  if (fd < 0) return Number.POSITIVE_INFINITY;
+  libc.close(fd);
+  return fd;
 }
 
 function raiseLimit(): number {

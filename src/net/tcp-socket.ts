@@ -34,6 +34,6 @@ function endpointOf(address: string, port: number): Endpoint | undefined {
 }
 
 /** The descriptor, which Bun's types do not know. -1 once the socket is closed. */
-export function descriptorOf(socket: Socket<unknown>): number {
+export function descriptorOf(socket: object): number {
   return (socket as unknown as { readonly fd: number }).fd;
 }

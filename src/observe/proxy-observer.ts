@@ -1,6 +1,5 @@
 /** Listens to the proxy: the access log gets a line for each finished request, the diagnostics what an operator acts on. */
 
-import type { Log } from "../ports/log.ts";
 import type { LimitName, ProxyEvents, RequestRecord } from "../ports/proxy-events.ts";
 import type { AccessLog } from "./access-log.ts";
 import { formatAccessLogLine } from "./access-log-line.ts";
@@ -8,13 +7,11 @@ import type { LimitedLog } from "./log-limiter.ts";
 
 export class ProxyObserver implements ProxyEvents {
   readonly #accessLog: Pick<AccessLog, "write">;
-  readonly #log: Log;
   /** For what a client can cause: a flood of clients must not become a flood of lines. */
   readonly #limited: LimitedLog;
 
-  constructor(accessLog: Pick<AccessLog, "write">, log: Log, limited: LimitedLog) {
+  constructor(accessLog: Pick<AccessLog, "write">, limited: LimitedLog) {
     this.#accessLog = accessLog;
-    this.#log = log;
     this.#limited = limited;
   }
 
@@ -42,11 +39,11 @@ export class ProxyObserver implements ProxyEvents {
 
   onAcceptPaused(isPaused: boolean, connections: number): void {
     if (isPaused) {
-      this.#log.warn("no new clients for now: the descriptors are used up; raise the limit (ulimit -n)", {
+      this.#limited.warn("accept", "no new clients for now: the descriptors are used up; raise the limit (ulimit -n)", {
         connections,
       });
     } else {
-      this.#log.info("new clients are accepted again", { connections });
+      this.#limited.info("accept", "new clients are accepted again", { connections });
     }
   }
 }

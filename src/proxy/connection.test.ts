@@ -122,6 +122,18 @@ describe("CONNECT", () => {
     expect(events.records.map((record) => record.end)).toEqual(["client-reset"]);
   });
 
+  test("a client that is found dead while it is answered is not served any further", () => {
+    const { accept, dialer, clients, server, context } = fakeProxy();
+    const client = accept();
+    client.peerResetsUnnoticed();
+    // The answer to the greeting meets the reset, with the request read already.
+    client.peerSends(bytes(GREETING, CONNECT));
+    expect(dialer.dials.length).toBe(0);
+    expect(server.concurrent()).toBe(0);
+    expect(clients.connections).toBe(0);
+    expect(context.wheel.count).toBe(0);
+  });
+
   const FAILURES: readonly [code: string, rep: number, clause: string][] = [
     ["ENETUNREACH", 3, "[rfc1928#6/rep-network-unreachable]"],
     ["EHOSTUNREACH", 4, "[rfc1928#6/rep-host-unreachable]"],

@@ -150,6 +150,8 @@ export class Connection implements SocketOwner, CommandHost {
   #pump(): void {
     for (let event = this.#session.pollEvent(); event !== undefined; event = this.#session.pollEvent()) {
       this.#carryOut(event);
+      // An answer has found the client dead: what it asked for before is not begun.
+      if (this.#closed) return;
     }
     if (this.#isHandshakeCounted && !this.#session.isHandshake) {
       this.#isHandshakeCounted = false;

@@ -94,6 +94,44 @@ describe("descriptors", () => {
     clock.advance(1000 + 2 * SLOT_MS);
     expect(accepting).toEqual([false, true, true, true]);
     expect(events.others).toEqual(["paused at 1", "accepting at 0"]);
+    // Nothing is watched for ever.
+    clock.advance(1000 + 2 * SLOT_MS);
+    expect(context.wheel.count).toBe(0);
+  });
+
+  test("accepting pauses when the numbers of descriptors say that they are short, whoever has them", () => {
+    const { accept, accepting, clock, events, setLowestFreeDescriptor } = fakeProxy();
+    setLowestFreeDescriptor(99);
+    accept();
+    expect(accepting).toEqual([]);
+    setLowestFreeDescriptor(100);
+    const last = accept();
+    expect(accepting).toEqual([false]);
+    // Somebody leaves, but it is not enough.
+    last.peerResets();
+    clock.advance(1000 + 2 * SLOT_MS);
+    expect(accepting).toEqual([false]);
+    setLowestFreeDescriptor(98);
+    clock.advance(1000 + 2 * SLOT_MS);
+    expect(accepting).toEqual([false, true]);
+    expect(events.others).toEqual(["paused at 2", "accepting at 1"]);
+  });
+
+  test("and pauses when they become short without a new client", () => {
+    const { accept, accepting, clock, setLowestFreeDescriptor, context } = fakeProxy();
+    setLowestFreeDescriptor(50);
+    const client = accept();
+    clock.advance(1000 + 2 * SLOT_MS);
+    expect(accepting).toEqual([]);
+    setLowestFreeDescriptor(Number.POSITIVE_INFINITY);
+    clock.advance(1000 + 2 * SLOT_MS);
+    expect(accepting).toEqual([false]);
+    setLowestFreeDescriptor(20);
+    clock.advance(2000 + 2 * SLOT_MS);
+    expect(accepting).toEqual([false, true]);
+    // Few are taken: one look more, and nobody wakes up for it again.
+    client.peerResets();
+    clock.advance(1000 + 2 * SLOT_MS);
     expect(context.wheel.count).toBe(0);
   });
 

@@ -4,22 +4,14 @@ import { formatIp } from "../bytes/ip.ts";
 import type { Control } from "../ports/control.ts";
 import type { ConnectedSocket, Endpoint, SocketOwner } from "../ports/socket.ts";
 import type { TunnelEnd } from "../relay/tunnel.ts";
-import { Deadline } from "../time/timer-wheel.ts";
+import { AcceptGate, type AcceptGateOptions } from "./accept-gate.ts";
 import { Connection } from "./connection.ts";
 import type { ProxyContext } from "./context.ts";
 
-export interface ProxyServerOptions {
-  /**
-   * Clients for whom there are descriptors: a client and its target need two. At this number accepting pauses, and who
-   * comes waits in the kernel's queue.
-   */
-  readonly capacity: number;
-  /** Pauses or resumes all listeners. Resuming may throw, when even its few descriptors are not there. */
-  readonly setAccepting: (isAccepting: boolean) => void;
+export interface ProxyServerOptions extends AcceptGateOptions {
+  /** The descriptor of an accepted socket. */
+  readonly descriptorOf: (socket: ConnectedSocket) => number;
 }
-
-/** How soon accepting is tried again where it could not go on, in milliseconds. */
-const RESUME_RETRY_MS = 1000;
 
 /** A client that is turned away at a limit is reset at once: a flood must not cost us descriptors that linger. */
 const TURNED_AWAY: SocketOwner = {
@@ -34,14 +26,18 @@ export class ProxyServer implements Control {
   readonly #options: ProxyServerOptions;
   /** BOUNDED by `capacity` and by the limits of the configuration. */
   readonly #connections = new Set<Connection>();
-  #isPaused = false;
-  readonly #retry = new Deadline(() => this.#resume());
-  #isStopping = false;
+  readonly #gate: AcceptGate;
   #onEmpty: (() => void) | undefined;
 
   constructor(context: ProxyContext, options: ProxyServerOptions) {
     this.#context = context;
     this.#options = options;
+    this.#gate = new AcceptGate(
+      options,
+      context,
+      () => this.#places,
+      (isPaused) => context.events.onAcceptPaused(isPaused, this.#connections.size),
+    );
   }
 
   /**
@@ -68,7 +64,7 @@ export class ProxyServer implements Control {
     }
     const connection = new Connection(context, socket, entry, client, advertisedIp, (gone) => this.#forget(gone));
     this.#connections.add(connection);
-    if (this.#isFull) this.#pause();
+    this.#gate.entered(this.#options.descriptorOf(socket));
     return connection;
   }
 
@@ -105,7 +101,7 @@ export class ProxyServer implements Control {
 
   /** Resolves when no client is left. The caller has stopped the listeners. */
   drained(): Promise<void> {
-    this.#isStopping = true;
+    this.#gate.stop();
     if (this.#connections.size === 0) return Promise.resolve();
     return new Promise((resolve) => {
       this.#onEmpty = resolve;
@@ -113,38 +109,14 @@ export class ProxyServer implements Control {
   }
 
   /** An association, or a host that is waited for, may take as many descriptors more as a client with its target. */
-  get #isFull(): boolean {
+  get #places(): number {
     const { udp, bind } = this.#context;
-    return this.#connections.size + udp.quota.total + bind.quota.total >= this.#options.capacity;
-  }
-
-  #pause(): void {
-    if (this.#isStopping) return;
-    // Said again although it was said: a reload may have opened a listener since.
-    this.#options.setAccepting(false);
-    if (this.#isPaused) return;
-    this.#isPaused = true;
-    this.#context.events.onAcceptPaused(true, this.#connections.size);
+    return this.#connections.size + udp.quota.total + bind.quota.total;
   }
 
   #forget(connection: Connection): void {
     this.#connections.delete(connection);
     if (this.#connections.size === 0) this.#onEmpty?.();
-    this.#resume();
-  }
-
-  #resume(): void {
-    if (!this.#isPaused || this.#isStopping || this.#connections.size >= this.#options.capacity) return;
-    const { wheel, clock, events } = this.#context;
-    try {
-      this.#options.setAccepting(true);
-    } catch {
-      // Something else has the descriptors. Nobody may be left whose leaving would bring us back here.
-      wheel.set(this.#retry, clock.nowMs() + RESUME_RETRY_MS);
-      return;
-    }
-    wheel.clear(this.#retry);
-    this.#isPaused = false;
-    events.onAcceptPaused(false, this.#connections.size);
+    this.#gate.left();
   }
 }

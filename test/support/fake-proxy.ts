@@ -141,6 +141,8 @@ export interface FakeProxy {
   readonly context: ProxyContext;
   readonly clients: ClientTable;
   readonly server: ProxyServer;
+  /** The number that the next accepted socket has: 10 at first. They are short from 100 on. */
+  readonly setLowestFreeDescriptor: (descriptor: number) => void;
   /** What the listeners were told. */
   readonly accepting: readonly boolean[];
   /** A client that has just been accepted; from 127.0.0.1 when nothing else is said. */
@@ -226,8 +228,12 @@ export function fakeProxy({
     },
     ...change,
   };
+  let lowestFree = 10;
   const server = new ProxyServer(context, {
     capacity,
+    descriptorMax: 100,
+    lowestFreeDescriptor: () => lowestFree,
+    descriptorOf: () => lowestFree,
     setAccepting: (isAccepting) => {
       accepting.push(isAccepting);
       setAccepting?.(isAccepting);
@@ -247,6 +253,9 @@ export function fakeProxy({
     peers,
     routes,
     context,
+    setLowestFreeDescriptor: (descriptor) => {
+      lowestFree = descriptor;
+    },
     clients,
     server,
     accepting,
