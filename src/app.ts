@@ -41,15 +41,15 @@ export class App {
   }
 
   /**
-   * Resolves when SOCKS and the admin protocol are served.
+   * Resolves when SOCKS is served, and the admin protocol, too, unless `servesAdmin` says otherwise.
    *
    * @throws SctpError when an admin listener cannot be opened; none is left open then.
    * @throws StateError when the generated password cannot be kept.
    * @throws An Error when a worker cannot start.
    */
-  async open(): Promise<void> {
+  async open(servesAdmin: boolean = true): Promise<void> {
     await this.#engine.ready();
-    await this.#openAdmin();
+    if (servesAdmin) await this.#openAdmin();
   }
 
   async #openAdmin(): Promise<void> {

@@ -12,6 +12,7 @@ export interface JsonSchema {
   readonly default?: unknown;
   readonly examples?: readonly unknown[];
   readonly enum?: readonly string[];
+  readonly const?: string | number;
   readonly pattern?: string;
   readonly minimum?: number;
   readonly maximum?: number;
@@ -20,6 +21,7 @@ export interface JsonSchema {
   readonly items?: JsonSchema;
   readonly anyOf?: readonly JsonSchema[];
   readonly properties?: Readonly<Record<string, JsonSchema>>;
+  readonly required?: readonly string[];
 }
 
 /** The schema of a file as people write it. */

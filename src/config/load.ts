@@ -6,6 +6,7 @@ import type { z } from "zod";
 import type { Config, ListenConfig, SocksConfig, UserConfig } from "./config.ts";
 import { warnOfReaders } from "./file-mode.ts";
 import { displayValue, type Mistake } from "./mistake.ts";
+import type { ProxyOptions } from "./options.ts";
 import { brokenRules, isTable, type RawMistake, type RawTable } from "./rules.ts";
 import { SCHEMA, type Sections, type SocksSection } from "./schema.ts";
 
@@ -73,6 +74,11 @@ export function parseConfig({ file, commandLine = [] }: ConfigSources): ConfigRe
     return { kind: "invalid", mistakes: [mistake, ...(rest.kind === "invalid" ? rest.mistakes : [])] };
   }
   return parseSources(written, commandLine, true);
+}
+
+/** Makes a configuration of tables that a program has built: the keys of the file, as values. */
+export function parseOptions(options: ProxyOptions): ConfigResult {
+  return parseSources({ ...options }, [], true);
 }
 
 function parseSources(file: RawTable, commandLine: readonly OptionValue[], whole: boolean): ConfigResult {

@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { parseConfig } from "../../src/config/load.ts";
 import { PAGES } from "../../tools/gen-configuration-docs.ts";
+import { OPTIONS_PATH, renderOptions } from "../../tools/gen-options.ts";
 import { type JsonSchema, makeSchema, renderSchema, SCHEMA_PATH } from "../../tools/gen-schema.ts";
 
 const root = dirname(dirname(import.meta.dir));
@@ -12,6 +13,10 @@ const read = (path: string): string => readFileSync(join(root, path), "utf8");
 
 test(`${SCHEMA_PATH} is up to date (npm run generate)`, () => {
   expect(read(SCHEMA_PATH)).toBe(renderSchema());
+});
+
+test(`${OPTIONS_PATH} is up to date (npm run generate)`, () => {
+  expect(read(OPTIONS_PATH)).toBe(renderOptions());
 });
 
 test.each([...PAGES])("$path is up to date (npm run generate)", ({ path, render }) => {

@@ -11,15 +11,17 @@ export interface Outcome {
 export interface CommandOptions {
   readonly stdin?: string | Uint8Array;
   readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
 }
 
 /** Runs a program without proxy settings from the environment, and collects what it writes. */
 export async function run(command: readonly string[], options: CommandOptions = {}): Promise<Outcome> {
   const env: Record<string, string | undefined> = { ...process.env, ...options.env };
   for (const name of Object.keys(env)) if (/^(https?|all|no|ftp)_proxy$/i.test(name)) delete env[name];
-  const { stdin = "" } = options;
+  const { stdin = "", cwd } = options;
   const child = Bun.spawn([...command], {
     env,
+    ...(cwd === undefined ? {} : { cwd }),
     stdin: typeof stdin === "string" ? new TextEncoder().encode(stdin) : stdin,
     stdout: "pipe",
     stderr: "pipe",
