@@ -46,6 +46,8 @@ export interface ProxyOptions {
   /** Added to the environment. */
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
+  /** Another installation's program. */
+  readonly executable?: string;
   /** The most descriptors the process may have (RLIMIT_NOFILE); the test's own limit when absent. */
   readonly descriptorsMax?: number;
   /** Leaves out the free ports that are given otherwise: the arguments say all. */
@@ -84,7 +86,7 @@ export async function startProxy(args: readonly string[] = [], options: ProxyOpt
   const serve = ["serve", ...(options.argumentsOnly ? [] : OWN_PORTS), ...COMMON_OPTIONS, ...args];
   const limit =
     options.descriptorsMax === undefined ? [] : ["sh", "-c", `ulimit -n ${options.descriptorsMax}; exec "$0" "$@"`];
-  const child = Bun.spawn([...(options.prefix ?? []), ...limit, executable, ...serve], {
+  const child = Bun.spawn([...(options.prefix ?? []), ...limit, options.executable ?? executable, ...serve], {
     cwd: options.cwd ?? root,
     env: { ...process.env, SOCKEYE_STATE_DIR: ownStateDirectory(), ...options.env },
     stdio: ["ignore", "pipe", "pipe"],
