@@ -97,6 +97,13 @@ describe("raw bytes", () => {
     expect(messages[1]?.slice(2)).toMatch(/^\d$/);
   });
 
+  test("2,000 messages more than was asked do not cost the reply", async () => {
+    await using client = await RawSctpClient.connect(admin);
+    client.send(`${login()}\x04\x00`);
+    for (let n = 0; n < 2000; n++) client.send("x".repeat(1000));
+    expect((await client.ended()).map((message) => message.slice(0, 1))).toEqual(["\x01", "\xff"]);
+  });
+
   test("a byte a message", async () => {
     await using client = await RawSctpClient.connect(admin);
     for (const byte of `${login()}\x03\x01\x0500512`) client.send(byte);
