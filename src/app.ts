@@ -52,14 +52,16 @@ export class App {
     if (servesAdmin) await this.#openAdmin();
   }
 
-  async #openAdmin(): Promise<void> {
-    this.#admin = await AdminService.open({
+  async #openAdmin(): Promise<AdminService> {
+    const service = await AdminService.open({
       config: this.#config.admin,
       control: this.control,
       events: adminObserver(this.#log, this.#limitedLog),
       log: this.#log,
       clock: systemClock,
     });
+    this.#admin = service;
+    return service;
   }
 
   /** The admin protocol, where it is served. */
@@ -85,7 +87,8 @@ export class App {
     if (config.process.workers !== before.process.workers) {
       this.#log.warn("process.workers has changed: that takes a restart", { in_force: before.process.workers });
     }
-    if (JSON.stringify(config.admin) !== JSON.stringify(before.admin)) this.#changeAdmin();
+    const isSame = JSON.stringify(config.admin) === JSON.stringify(before.admin);
+    if (!isSame || this.#admin === undefined) this.#changeAdmin();
   }
 
   #changeAdmin(): void {
@@ -95,7 +98,9 @@ export class App {
         // The new listeners may want the ports of the old ones.
         this.#admin?.destroy();
         this.#admin = undefined;
-        await this.#openAdmin();
+        const { endpoints, transport, udpPort } = await this.#openAdmin();
+        const fields = { admin: endpoints, admin_transport: transport, admin_udp_port: udpPort };
+        this.#log.info(`reloaded: admin ${endpoints.join(" ")}`, fields);
       } catch (fault) {
         this.#log.error(`the admin protocol is not served as configured: ${String(fault)}`);
       }

@@ -208,6 +208,15 @@ describe("the limits", () => {
     expect(stage.kinds()[0]).toBe("unauthenticated evicted :1000");
   });
 
+  test("whose password is being checked gives way after those who say nothing", async () => {
+    const stage = new Stage({ unauthenticated: 2 });
+    const slow = stage.join();
+    slow.handler?.data(LOGIN);
+    for (let n = 0; n < 10; n++) stage.join();
+    await settle();
+    expect(slow).toMatchObject({ state: "open", sent: ["\x01\x00"] });
+  });
+
   test("who has logged in is never evicted", async () => {
     const stage = new Stage({ associations: 3 });
     const admin = await stage.say(LOGIN);

@@ -10,7 +10,7 @@ import type { Control } from "../ports/control.ts";
 import type { Credentials } from "../protocol/admin/auth.ts";
 import type { Command } from "../protocol/admin/commands/table.ts";
 import { AuthStatus } from "../protocol/admin/constants.ts";
-import { type ServerEvent, ServerSession } from "../protocol/admin/server-session.ts";
+import { type ServerEvent, ServerSession, type SessionStage } from "../protocol/admin/server-session.ts";
 import { AttemptLimiter } from "./attempt-limiter.ts";
 import type { CredentialsCheck } from "./credentials.ts";
 import type { AdminLimits } from "./limits.ts";
@@ -72,7 +72,7 @@ export class AdminServer {
   #makeRoom(association: Association): boolean {
     const { associations, associationsPerAddress, unauthenticated } = this.#options.limits;
     const everybody = [...this.#connections];
-    const waiting = everybody.filter((connection) => !connection.authenticated);
+    const waiting = everybody.filter(({ stage }) => stage !== "authenticated");
     const neighbours = everybody.filter(({ address }) => address === association.peer.address);
     const reached: readonly [limit: string, isReached: boolean, candidates: readonly Connection[]][] = [
       ["associations_per_address", neighbours.length >= associationsPerAddress, neighbours],
@@ -83,8 +83,11 @@ export class AdminServer {
       // Somebody who was evicted for one limit may have made room for the next.
       const stillThere = candidates.filter((connection) => this.#connections.has(connection));
       if (!isReached || stillThere.length < candidates.length) continue;
-      // The oldest: who means to log in has done so long before a flood reaches him.
-      const victim = stillThere.find((connection) => !connection.authenticated);
+      // The oldest: who means to log in has done so long before a flood reaches him. Whose password is being checked, which
+      // may take a while, goes last: the limit on failures keeps the flood out of there.
+      const victim =
+        stillThere.find(({ stage }) => stage !== "checking" && stage !== "authenticated") ??
+        stillThere.find(({ stage }) => stage !== "authenticated");
       if (victim === undefined) {
         this.#tell(association, { kind: "limit-reached", limit, outcome: "refused" });
         return false;
@@ -122,8 +125,8 @@ class Connection implements AssociationHandler {
     return this.#association.peer.address;
   }
 
-  get authenticated(): boolean {
-    return this.#session.authenticated;
+  get stage(): SessionStage {
+    return this.#session.stage;
   }
 
   data(bytes: Uint8Array): void {
@@ -146,7 +149,7 @@ class Connection implements AssociationHandler {
   }
 
   closeUnlessBusy(): void {
-    if (!this.authenticated) this.#association.close();
+    if (this.stage !== "authenticated") this.#association.close();
   }
 
   #drive(): void {

@@ -181,6 +181,22 @@ describe("the administrator", () => {
     await hashed.stop();
   });
 
+  test("SIGHUP opens other listeners where the file names others", async () => {
+    const file = join(directory, "listeners.toml");
+    writeFileSync(file, '[admin]\nlisten = ["127.0.0.1", "::1"]\n');
+    const moved = await startProxy([...UDP, "--config", file, "--admin", "root:x"]);
+    writeFileSync(file, '[admin]\nlisten = ["127.0.0.1"]\n');
+    moved.kill("SIGHUP");
+    const line = JSON.parse(await moved.stderr.waitFor((text) => text.includes("reloaded: admin 127.0.0.1:")));
+    const port = Number(line.admin[0].split(":").at(-1));
+    await using client = await RawSctpClient.connect({ port, udpPort: line.admin_udp_port });
+    client.send(login("root", "x"));
+    expect(await client.receives(1)).toEqual(["\x01\x00"]);
+    expect(line.admin).toHaveLength(1);
+    client.close();
+    await moved.stop();
+  });
+
   test("a state directory that cannot be used ends the start with a hint", async () => {
     const file = join(directory, "no-directory");
     writeFileSync(file, "");

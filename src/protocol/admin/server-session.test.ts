@@ -131,9 +131,9 @@ describe("ServerSession", () => {
     expect(session.pollEvent()?.kind).toBe("authenticate");
     session.handleInput(encodeRequest(1, []), 1);
     expect(session.pollEvent()).toBeUndefined();
-    expect(session.authenticated).toBe(false);
+    expect(session.stage).toBe("checking");
     session.answerCredentials("accepted", 2);
-    expect(session.authenticated).toBe(true);
+    expect(session.stage).toBe("authenticated");
     expect([session.pollEvent()?.kind, session.pollEvent()?.kind]).toEqual(["send", "execute"]);
   });
 

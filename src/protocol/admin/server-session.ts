@@ -40,6 +40,9 @@ export type ServerEvent =
 /** What became of a check: `failed` when it could not be made. */
 export type CredentialsVerdict = "accepted" | "refused" | "failed";
 
+/** How far a peer has come: `authenticated` when it has proved who it is, and has not been answered. */
+export type SessionStage = "login" | "checking" | "authenticated" | "closed";
+
 export interface ServerSessionOptions {
   /**
    * How long a login, and after it a request, may take as a whole, in milliseconds: a byte now and then does not extend
@@ -72,9 +75,10 @@ export class ServerSession implements Machine<ServerEvent> {
     this.#state = { kind: "login", deadlineMs: this.#deadline(nowMs) };
   }
 
-  /** Whether the peer has proved who it is. */
-  get authenticated(): boolean {
-    return this.#state.kind === "request" || this.#state.kind === "running";
+  /** How far the peer has come. */
+  get stage(): SessionStage {
+    const { kind } = this.#state;
+    return kind === "request" || kind === "running" ? "authenticated" : kind;
   }
 
   /** @inheritdoc */
