@@ -11,6 +11,7 @@ import {
 import { staleCookie } from "../causes.ts";
 import { decodeCauses, encodeAbort, encodeError } from "../chunks/abort.ts";
 import { encodeCookieAck } from "../chunks/bare.ts";
+import { encodeHeartbeat } from "../chunks/heartbeat.ts";
 import { encodeInit } from "../chunks/init.ts";
 import { CauseCode, ChunkType } from "../constants.ts";
 import { stateCookieParameter } from "../parameters.ts";
@@ -136,6 +137,15 @@ describe("connect", () => {
     peer.endpoint.handleTimeout(peer.nowMs);
     expect(peer.send(encodeCookieAck())).toEqual([]);
     expect(peer.story).toEqual(["connected"]);
+  });
+
+  test("COOKIE ECHO is first in its packet when it goes again, too [rfc9260#3.3.11/first]", () => {
+    const peer = new RawPeer();
+    peer.beConnected();
+    peer.send(peer.initAck());
+    peer.endpoint.handlePacket(peer.packet([encodeHeartbeat(Uint8Array.of(1))]), peer.path, peer.nowMs);
+    const [reply] = peer.wait(1_000);
+    expect(reply?.types).toEqual([ChunkType.CookieEcho, ChunkType.HeartbeatAck]);
   });
 
   test("nothing is measured on a COOKIE ECHO that was sent twice", () => {

@@ -104,10 +104,11 @@ export function afterAcknowledgement(association: Association, outcome: AckOutco
   if (ackedBytes > 0) association.clearErrors();
   const { timers, rto, host } = association;
   //= rfc9260#6.3.2/stop
+  //= rfc9260#6.3.2/reneged
+  // What only a gap ack block covers is still outstanding, so T3-rtx never has to start because it was taken back.
   if (!transfer.sender.hasOutstanding) timers.stop("t3-rtx");
   //= rfc9260#6.3.2/restart
-  //= rfc9260#6.3.2/reneged
-  else if (cumulativeAdvance > 0 || !timers.isRunning("t3-rtx")) timers.start("t3-rtx", nowMs + rto.currentMs);
+  else if (cumulativeAdvance > 0) timers.start("t3-rtx", nowMs + rto.currentMs);
   if (association.owesWritable && transfer.sender.bufferedBytes <= host.limits.sendBufferBytes / 2) {
     association.owesWritable = false;
     const isOpen = association.state.name === "ESTABLISHED";

@@ -27,7 +27,9 @@ describe("the congestion window", () => {
     expect(cwnd).toBeGreaterThan(4 * PMDCS);
     congestion.acknowledged(tsn(2), cwnd - 1, 9_000, false);
     expect(congestion.cwnd).toBe(cwnd);
-    congestion.acknowledged(tsn(3), 1, 9_000, false);
+    congestion.acknowledged(tsn(3), 1, 1_000, false);
+    expect(congestion.cwnd).toBe(cwnd);
+    congestion.acknowledged(tsn(4), 1, 9_000, false);
     expect(congestion.cwnd).toBe(cwnd + PMDCS);
   });
 
