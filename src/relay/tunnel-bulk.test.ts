@@ -25,7 +25,7 @@ class FakeMover implements BulkMover {
   }
 }
 
-function setUp(when: "auto" | "always", room: number = Number.POSITIVE_INFINITY) {
+function setUp(when: "auto" | "always", room: number = Number.POSITIVE_INFINITY, early?: (tunnel: Tunnel) => void) {
   const client = new FakeSocket(room);
   const target = new FakeSocket(room);
   const mover = new FakeMover();
@@ -43,6 +43,7 @@ function setUp(when: "auto" | "always", room: number = Number.POSITIVE_INFINITY)
   });
   client.data = tunnel.client;
   target.data = tunnel.target;
+  early?.(tunnel);
   tunnel.start();
   return { client, target, mover, totals, time, ends, tunnel };
 }
@@ -55,6 +56,18 @@ describe("Tunnel and its mover", () => {
     expect(tunnel.isAway).toBe(true);
     expect(tunnel.client.stream).toBe(mover.sockets.client);
     expect(tunnel.target.stream).toBe(mover.sockets.target);
+  });
+
+  test("does not leave before its start: early bytes and an early FIN come first", () => {
+    const { mover, tunnel, target } = setUp("always", Number.POSITIVE_INFINITY, (opening) => {
+      opening.client.handleData(Uint8Array.of(1, 2));
+      opening.client.handleEnd();
+      expect(opening.isAway).toBe(false);
+    });
+    expect(target.writtenBytes).toBe(2);
+    expect(target.finSent).toBe(true);
+    expect(tunnel.isAway).toBe(true);
+    expect(mover.asked).toBe(1);
   });
 
   test("auto: leaves with the proof, and not before", () => {

@@ -309,6 +309,8 @@ export class Tunnel {
   lastActiveMs: number;
   readonly #bulk: BulkOptions | undefined;
   readonly #policy: BulkPolicy | undefined;
+  /** Before, whoever opens the tunnel may still have news for its sides. */
+  #isStarted = false;
   /** While a mover has the sockets. */
   #away: BulkTunnel | undefined;
 
@@ -345,6 +347,7 @@ export class Tunnel {
 
   /** The sockets' events go to the sides from now on, and what came before has been given to them. */
   start(): void {
+    this.#isStarted = true;
     if (this.#bulk?.when === "always") this.#handOver(this.#bulk);
   }
 
@@ -393,6 +396,7 @@ export class Tunnel {
 
   #handOver({ mover }: BulkOptions): void {
     const { client, target } = this;
+    if (!this.#isStarted || this.isAway) return;
     // With FIN of both seen there is nothing left to move.
     if (!client.isSettled || !target.isSettled || (client.finReceived && target.finReceived)) return;
     const away = mover.take(client, target, this.settings);
