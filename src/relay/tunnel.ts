@@ -9,6 +9,7 @@
  * A tunnel that moves much can leave: a mover takes both sockets, and brings them back for their end.
  */
 
+import { ByteQueue } from "../bytes/byte-queue.ts";
 import type { BulkEnd, BulkMover, BulkTunnel } from "../ports/bulk.ts";
 import type { GentleReset, Stream } from "../ports/socket.ts";
 import { BulkPolicy } from "./bulk-policy.ts";
@@ -68,9 +69,8 @@ export class Side implements BulkEnd {
   /** Set by the tunnel right after both sides exist. */
   peer!: Side;
 
-  /** What the socket could not take yet: the chunks of the reads, or their ends. BOUNDED by the buffer size and one read. */
-  #queue: Uint8Array[] = [];
-  #queuedBytes = 0;
+  /** What the socket could not take yet. BOUNDED by the buffer size and one read. */
+  readonly #queue = new ByteQueue();
   /** The first bytes of the queue that are the end of a handshake and count as no payload. */
   #uncountedBytes = 0;
   #paused = false;
@@ -105,12 +105,12 @@ export class Side implements BulkEnd {
 
   /** Nothing waits, nothing stands still, and the socket lives: it can change hands. */
   get isSettled(): boolean {
-    return !this.#closed && !this.#broken && !this.#paused && !this.#resetWhenDrained && this.#queuedBytes === 0;
+    return !this.#closed && !this.#broken && !this.#paused && !this.#resetWhenDrained && this.#queue.size === 0;
   }
 
   /** What waits in our memory to be written to this socket, in bytes. */
   get queuedBytes(): number {
-    return this.#queuedBytes;
+    return this.#queue.size;
   }
 
   /** The socket gave bytes, which are ours from now on. */
@@ -120,7 +120,7 @@ export class Side implements BulkEnd {
     // The other socket is gone, or going: nobody is left to take them.
     if (peer.#closed || peer.#resetWhenDrained || peer.#finSent) return;
     let taken = 0;
-    if (peer.#queuedBytes === 0) {
+    if (peer.#queue.size === 0) {
       taken = peer.#write(chunk);
       if (taken < 0) return;
       peer.#count(taken);
@@ -128,7 +128,6 @@ export class Side implements BulkEnd {
     if (taken < chunk.length) {
       const rest = taken === 0 ? chunk : chunk.subarray(taken);
       peer.#queue.push(rest);
-      peer.#queuedBytes += rest.length;
       this.applyBufferSize();
     }
     this.#tunnel.handlePassed(taken);
@@ -136,12 +135,12 @@ export class Side implements BulkEnd {
 
   /** The socket takes bytes again. */
   handleDrain(): void {
-    if (this.#queuedBytes > 0) {
+    if (this.#queue.size > 0) {
       this.#tunnel.touch();
       const before = this.bytesWritten;
       this.#flush();
       this.peer.applyBufferSize();
-      if (this.#queuedBytes === 0) this.#afterDrain();
+      if (this.#queue.size === 0) this.#afterDrain();
       this.#tunnel.handlePassed(this.bytesWritten - before);
     } else {
       this.#afterDrain();
@@ -155,7 +154,7 @@ export class Side implements BulkEnd {
     this.#tunnel.touch();
     this.#tunnel.handleHalfClosed();
     const { peer } = this;
-    if (peer.#queuedBytes === 0) peer.#afterDrain();
+    if (peer.#queue.size === 0) peer.#afterDrain();
   }
 
   /** The socket is closed, with the error that closed it. */
@@ -163,8 +162,7 @@ export class Side implements BulkEnd {
     if (this.#closed) return;
     this.#closed = true;
     this.#callOffReset?.();
-    this.#queue = [];
-    this.#queuedBytes = 0;
+    this.#queue.clear();
     const { peer } = this;
     if (code === undefined && !this.#broken && (this.#finReceived || this.#finSent)) {
       // FIN both ways: with ours sent before, theirs comes as the close itself.
@@ -183,17 +181,14 @@ export class Side implements BulkEnd {
 
   handleHome(stream: Stream, held: Uint8Array | undefined): void {
     this.stream = stream;
-    if (held !== undefined) {
-      this.#queue.push(held);
-      this.#queuedBytes += held.length;
-    }
+    if (held !== undefined) this.#queue.push(held);
     this.#tunnel.handleHome();
   }
 
   /** Takes the end of a handshake that the socket could not take at once; it goes out before all payload. */
   queueUncounted(bytes: Uint8Array): void {
-    this.#queue.unshift(bytes);
-    this.#queuedBytes += bytes.length;
+    if (this.#queue.size > 0) throw new Error("payload before the end of the handshake");
+    this.#queue.push(bytes);
     this.#uncountedBytes += bytes.length;
   }
 
@@ -201,7 +196,7 @@ export class Side implements BulkEnd {
   applyBufferSize(): void {
     if (this.#closed || this.#broken) return;
     const { bufferSize } = this.#tunnel.settings;
-    const held = this.peer.#queuedBytes;
+    const held = this.peer.#queue.size;
     if (!this.#paused && held >= bufferSize) {
       this.#paused = true;
       this.stream.pause();
@@ -225,17 +220,12 @@ export class Side implements BulkEnd {
   }
 
   #flush(): void {
-    while (this.#queue.length > 0) {
-      const head = this.#queue[0] as Uint8Array;
+    for (let head = this.#queue.head; head !== undefined; head = this.#queue.head) {
       const taken = this.#write(head);
       if (taken <= 0) return;
-      this.#queuedBytes -= taken;
+      this.#queue.consume(taken);
       this.#count(taken);
-      if (taken < head.length) {
-        this.#queue[0] = head.subarray(taken);
-        return;
-      }
-      this.#queue.shift();
+      if (taken < head.length) return;
     }
   }
 
@@ -275,7 +265,7 @@ export class Side implements BulkEnd {
   #resetAfterQueue(): void {
     if (this.#closed) return;
     this.#resetWhenDrained = true;
-    if (this.#queuedBytes === 0) this.#reset();
+    if (this.#queue.size === 0) this.#reset();
   }
 
   #reset(): void {
