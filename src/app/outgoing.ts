@@ -7,10 +7,10 @@ import type { Routes } from "../ports/routes.ts";
 import { sortDestinations } from "../protocol/dial/destination-order.ts";
 import { ANY_WAY, type Outgoing, type OutgoingWay } from "../proxy/outgoing.ts";
 
-/** How long what the routing table has said is believed, in milliseconds. */
-const ROUTE_MS = 5000;
-/** Destinations whose route is remembered; at one more, all are forgotten. */
-const ROUTES_MAX = 4096;
+/** How long an order holds that the routing table has led to, in milliseconds. */
+const ORDER_MS = 5000;
+/** Orders that are remembered; at one more, all are forgotten. */
+const ORDERS_MAX = 4096;
 
 export function outgoingOf(config: OutgoingConfig, users: readonly UserConfig[]): Outgoing {
   const way = overlay(ANY_WAY, config.way);
@@ -40,20 +40,28 @@ function overlay(base: OutgoingWay, config: OutgoingWayConfig): OutgoingWay {
   };
 }
 
-/** Sorts destinations by RFC 6724, with the sources that the routing table gives; those are remembered for a moment. */
-export function destinationSorter(routes: Routes, clock: Clock): (addresses: readonly string[]) => string[] {
-  /** BOUNDED by ROUTES_MAX. */
-  const known = new Map<string, { readonly source: string | undefined; readonly untilMs: number }>();
-  const sourceOf = (address: string): string | undefined => {
+/**
+ * Sorts destinations by RFC 6724, with the sources that the routing table gives. An order is remembered for a moment: a
+ * busy proxy asks for the same few again and again, and each address costs three system calls.
+ */
+export function destinationSorter(routes: Routes, clock: Clock): (addresses: readonly string[]) => readonly string[] {
+  /** BOUNDED by ORDERS_MAX. */
+  const orders = new Map<string, { readonly sorted: readonly string[]; readonly untilMs: number }>();
+  return (addresses) => {
+    if (addresses.length < 2) return addresses;
+    const key = addresses.join(" ");
     const nowMs = clock.nowMs();
-    const remembered = known.get(address);
-    if (remembered !== undefined && nowMs < remembered.untilMs) return remembered.source;
-    const ip = parseIp(address);
-    const found = ip === undefined ? undefined : routes.sourceFor(ip);
-    const source = found === undefined || found === "unreachable" ? undefined : formatIp(found);
-    if (known.size >= ROUTES_MAX) known.clear();
-    known.set(address, { source, untilMs: nowMs + ROUTE_MS });
-    return source;
+    const remembered = orders.get(key);
+    if (remembered !== undefined && nowMs < remembered.untilMs) return remembered.sorted;
+    const sorted = sortDestinations(addresses, (address) => sourceFor(routes, address));
+    if (orders.size >= ORDERS_MAX) orders.clear();
+    orders.set(key, { sorted, untilMs: nowMs + ORDER_MS });
+    return sorted;
   };
-  return (addresses) => sortDestinations(addresses, sourceOf);
+}
+
+function sourceFor(routes: Routes, address: string): string | undefined {
+  const ip = parseIp(address);
+  const source = ip === undefined ? undefined : routes.sourceFor(ip);
+  return source === undefined || source === "unreachable" ? undefined : formatIp(source);
 }

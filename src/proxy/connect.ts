@@ -49,6 +49,8 @@ export class Connect implements DialRaceListener {
   readonly #terms: DialTerms;
   /** Set by `start`, unless the request fails before anything is tried. */
   #dial: SoleDial | DialRace | undefined;
+  /** That of a name, once an answer for it is there; {@link #dial}, then. */
+  #race: DialRace | undefined;
   readonly #policy: Outgoing["way"]["policy"];
   #listener: ConnectListener | undefined;
   /** What the resolver did. BOUNDED by its deadline: a few queries to a few servers. */
@@ -66,7 +68,7 @@ export class Connect implements DialRaceListener {
     const way = wayOf(outgoing, client.user);
     this.#policy = way.policy;
     const isAllowed = (ip: Uint8Array) => rules.allows(ip, client.clientIsLocal);
-    this.#terms = { clock, dialer, way, port: dst.port, isAllowed };
+    this.#terms = { clock, beganMs: clock.nowMs(), dialer, way, port: dst.port, isAllowed };
   }
 
   /** Every attempt so far, in the order of their starts. BOUNDED by `outgoing.attempts`. */
@@ -91,17 +93,14 @@ export class Connect implements DialRaceListener {
       this.#startSole(host, ip);
       return;
     }
-    const { outgoing, sort } = this.#ports;
-    const race = new DialRace({ ...this.#terms, timing: outgoing.timing, sort }, this);
-    this.#dial = race;
     const watch = {
       onFamily: (family: 4 | 6, addresses: readonly string[]) => {
-        if (this.#listener !== undefined) race.add([family], addresses);
+        if (this.#listener !== undefined) this.#startedRace().add([family], addresses);
       },
       onStep: (step: ResolutionStep) => this.#lookups.push(step),
     };
     this.#ports.resolver.resolve(host, watch).then(
-      (resolution) => this.#resolved(race, resolution),
+      (resolution) => this.#resolved(resolution),
       // A resolver never rejects; one that does has a bug, and the client must not wait for it.
       (fault: unknown) => this.#fail(Rep.GeneralFailure, `the resolver failed: ${String(fault)}`),
     );
@@ -135,13 +134,30 @@ export class Connect implements DialRaceListener {
     this.#fail(rep, isResolving ? "the name was not resolved in time" : "the time for connecting is over");
   }
 
+  /** The race, from the first answer on. */
+  #startedRace(): DialRace {
+    if (this.#race !== undefined) return this.#race;
+    const { outgoing, sort } = this.#ports;
+    const race = new DialRace({ ...this.#terms, timing: outgoing.timing, sort }, this);
+    this.#race = race;
+    this.#dial = race;
+    return race;
+  }
+
   /** Everything is known about the name; what the race has not heard yet, it hears now. */
-  #resolved(race: DialRace, resolution: Resolution): void {
+  #resolved(resolution: Resolution): void {
     if (this.#listener === undefined) return;
-    const isFound = resolution.kind === "addresses";
-    this.#lookupDetail = isFound ? `the name has no address that may be used (${this.#policy})` : resolution.detail;
+    const addresses = resolution.kind === "addresses" ? resolution.addresses : [];
+    this.#lookupDetail =
+      resolution.kind === "addresses"
+        ? `the name has no address that may be used (${this.#policy})`
+        : resolution.detail;
+    const [address] = addresses;
+    const ip = this.#race === undefined && addresses.length === 1 ? parseIp(address ?? "") : undefined;
     if (this.#hasNoAddress) this.onLost("no-addresses");
-    else race.add([4, 6], isFound ? resolution.addresses : []);
+    else if (ip !== undefined && address !== undefined && allowsFamily(this.#policy, familyOf(address))) {
+      this.#startSole(address, ip);
+    } else this.#startedRace().add([4, 6], addresses);
   }
 
   onLost(reason: LostReason): void {

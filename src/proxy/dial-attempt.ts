@@ -9,6 +9,8 @@ import { dialOptionsFor, type OutgoingWay } from "./outgoing.ts";
 /** What every attempt for one client has in common. */
 export interface DialTerms {
   readonly clock: Clock;
+  /** When the request was taken up, on the clock. */
+  readonly beganMs: number;
   readonly dialer: Dialer;
   readonly way: OutgoingWay;
   readonly port: number;
@@ -72,9 +74,9 @@ export class DialAttempt implements DialListener {
     this.#dial?.cancel();
   }
 
-  /** @param beganMs - When the first attempt of the client began. */
-  record(beganMs: number): AttemptRecord {
-    return { address: this.address, startMs: rounded(this.#startedMs - beganMs), outcome: this.#outcome, ms: this.#ms };
+  get record(): AttemptRecord {
+    const startMs = rounded(this.#startedMs - this.#terms.beganMs);
+    return { address: this.address, startMs, outcome: this.#outcome, ms: this.#ms };
   }
 
   get outcome(): string {

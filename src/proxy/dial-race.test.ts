@@ -13,6 +13,7 @@ function setUp(way: Partial<OutgoingWay> = {}, denied: string[] = []) {
   const race = new DialRace(
     {
       clock,
+      beganMs: clock.nowMs(),
       dialer,
       way: { ...ANY_WAY, ...way },
       timing: HAPPY_EYEBALLS_DEFAULTS,

@@ -25,7 +25,6 @@ export class DialRace implements DialAttemptListener {
   readonly #options: DialRaceOptions;
   readonly #listener: DialRaceListener;
   readonly #race: HappyEyeballs;
-  readonly #beganMs: number;
   /** By number. BOUNDED by attemptsMax. */
   readonly #attempts: DialAttempt[] = [];
   #won: { readonly socket: ConnectedSocket; readonly local: Endpoint } | undefined;
@@ -34,18 +33,17 @@ export class DialRace implements DialAttemptListener {
   #isOver = false;
 
   constructor(options: DialRaceOptions, listener: DialRaceListener) {
-    const { way, timing, sort, clock } = options;
+    const { way, timing, sort, beganMs } = options;
     this.#options = options;
     this.#listener = listener;
-    this.#beganMs = clock.nowMs();
     // The time for everything together is the caller's: it counts for look-ups without any race, too.
     const race = { ...timing, policy: way.policy, sort, deadlineMs: Number.POSITIVE_INFINITY };
-    this.#race = new HappyEyeballs(race, this.#beganMs);
+    this.#race = new HappyEyeballs(race, beganMs);
   }
 
   /** Every attempt so far, in the order of their starts. */
   get attempts(): AttemptRecord[] {
-    return this.#attempts.map((attempt) => attempt.record(this.#beganMs));
+    return this.#attempts.map((attempt) => attempt.record);
   }
 
   /** Takes the answer for these families: all their addresses, or none. */

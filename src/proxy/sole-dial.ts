@@ -1,6 +1,6 @@
 /**
- * Connects to the one address that the client has named itself. Most requests by far are such a one, or end as one from
- * the cache, so there is no race to set up: no timer, no order, nothing to choose.
+ * Connects to one address: the one that the client has named itself, or the only one of its name. Most requests by far
+ * are such a one, so there is no race to set up: no timer, no order, nothing to choose.
  */
 
 import type { AttemptRecord } from "../ports/proxy-events.ts";
@@ -10,17 +10,15 @@ import type { DialRaceListener } from "./dial-race.ts";
 
 export class SoleDial implements DialAttemptListener {
   readonly #listener: DialRaceListener;
-  readonly #beganMs: number;
   readonly #attempt: DialAttempt;
 
   constructor(address: string, terms: DialTerms, listener: DialRaceListener) {
     this.#listener = listener;
-    this.#beganMs = terms.clock.nowMs();
     this.#attempt = new DialAttempt(0, address, terms, this);
   }
 
   get attempts(): AttemptRecord[] {
-    return [this.#attempt.record(this.#beganMs)];
+    return [this.#attempt.record];
   }
 
   /** Begins. The outcome may come before this returns. @param ip - The address, 4 or 16 bytes. */

@@ -19,6 +19,10 @@ export type OnStep = (step: ResolutionStep) => void;
 
 /** Whoever knows answers. Never rejects, and answers in bounded time. */
 export interface AnswerSource {
-  /** @param onStep - Hears what was done, for logs. */
-  ask(question: Question, onStep?: OnStep): Promise<TimedOutcome>;
+  /**
+   * What is known already comes at once, without a promise: most questions of a busy proxy are of this kind.
+   *
+   * @param onStep - Hears what was done, for logs.
+   */
+  ask(question: Question, onStep?: OnStep): TimedOutcome | Promise<TimedOutcome>;
 }

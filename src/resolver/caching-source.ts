@@ -2,6 +2,7 @@
 
 import type { Clock } from "../ports/clock.ts";
 import type { DnsCounters } from "../ports/dns-counters.ts";
+import type { ResolutionStep } from "../ports/resolver.ts";
 import type { Question } from "../protocol/dns/query.ts";
 import type { AnswerSource, OnStep, TimedOutcome } from "./answer-source.ts";
 import { type CacheHit, type DnsCache, FAILURE_TTL_S } from "./dns-cache.ts";
@@ -34,20 +35,18 @@ export class CachingSource implements AnswerSource {
     this.#counters = counters;
   }
 
-  ask(question: Question, onStep?: OnStep): Promise<TimedOutcome> {
+  ask(question: Question, onStep?: OnStep): TimedOutcome | Promise<TimedOutcome> {
     const key = `${question.type} ${question.name}`;
     const hit = this.#cache.lookup(key, this.#clock.nowMs());
     if (hit !== undefined && !hit.isStale) {
       this.#counters.cacheHits += 1;
       if (hit.outcome.kind !== "addresses") this.#counters.cacheNegativeHits += 1;
-      onStep?.({ source: "cache", detail: `${key}: ${describe(hit)}`, ms: 0 });
-      return Promise.resolve(hit);
+      onStep?.(new CacheStep("cache", key, hit));
+      return hit;
     }
     this.#counters.cacheMisses += 1;
     if (hit === undefined) return this.#fetch(key, question, onStep);
-    return hit.isRefreshDue
-      ? this.#refresh(key, question, hit, onStep)
-      : Promise.resolve(this.#stale(key, hit, onStep));
+    return hit.isRefreshDue ? this.#refresh(key, question, hit, onStep) : this.#stale(key, hit, onStep);
   }
 
   /** The source's answer, or after a while the stale one; the source's answer then still reaches the cache. */
@@ -62,7 +61,7 @@ export class CachingSource implements AnswerSource {
 
   #stale(key: string, hit: CacheHit, onStep?: OnStep): TimedOutcome {
     this.#counters.cacheStale += 1;
-    onStep?.({ source: "stale", detail: `${key}: ${describe(hit)}`, ms: 0 });
+    onStep?.(new CacheStep("stale", key, hit));
     return { outcome: hit.outcome, ttlS: 0 };
   }
 
@@ -78,10 +77,10 @@ export class CachingSource implements AnswerSource {
       return Promise.resolve({ outcome: { kind: "failed", detail }, ttlS: 0 });
     }
     const watchers = onStep === undefined ? [] : [onStep];
-    const answer = this.#source
-      .ask(question, (step) => {
-        for (const watcher of watchers) watcher(step);
-      })
+    const tell: OnStep = (step) => {
+      for (const watcher of watchers) watcher(step);
+    };
+    const answer = Promise.resolve(this.#source.ask(question, tell))
       .then((given) => this.#keep(key, given))
       .finally(() => this.#inFlight.delete(key));
     this.#inFlight.set(key, { answer, watchers });
@@ -97,7 +96,22 @@ export class CachingSource implements AnswerSource {
   }
 }
 
-function describe({ outcome, ttlS }: CacheHit): string {
-  const what = outcome.kind === "addresses" ? outcome.addresses.join(", ") : outcome.detail;
-  return ttlS > 0 ? `${what} (for ${ttlS} s more)` : what;
+/** Put into words only when somebody reads it: with a warm cache, the words would cost more than the look-up. */
+class CacheStep implements ResolutionStep {
+  readonly source: "cache" | "stale";
+  readonly ms: number = 0;
+  readonly #key: string;
+  readonly #hit: CacheHit;
+
+  constructor(source: "cache" | "stale", key: string, hit: CacheHit) {
+    this.source = source;
+    this.#key = key;
+    this.#hit = hit;
+  }
+
+  get detail(): string {
+    const { outcome, ttlS } = this.#hit;
+    const what = outcome.kind === "addresses" ? outcome.addresses.join(", ") : outcome.detail;
+    return ttlS > 0 ? `${this.#key}: ${what} (for ${ttlS} s more)` : `${this.#key}: ${what}`;
+  }
 }

@@ -63,17 +63,25 @@ export class NameResolver implements Resolver {
     return this.#found(addresses, watch);
   }
 
-  async #askSource(source: AnswerSource, name: string, watch: ResolutionWatch): Promise<Resolution> {
-    const outcomes = await Promise.all(
-      //= rfc8305#3/both-at-once
-      this.#options.families.map(async (family): Promise<Outcome> => {
-        const { outcome } = await source.ask({ name, type: family === 6 ? "AAAA" : "A" }, watch.onStep);
-        // A failure is no answer for this family: it may still come from the system.
-        if (outcome.kind === "addresses") watch.onFamily?.(family, outcome.addresses);
-        else if (outcome.kind === "none") watch.onFamily?.(family, []);
-        return outcome;
-      }),
-    );
+  #askSource(source: AnswerSource, name: string, watch: ResolutionWatch): Resolution | Promise<Resolution> {
+    const { families } = this.#options;
+    //= rfc8305#3/both-at-once
+    const answers = families.map((family) => source.ask({ name, type: family === 6 ? "AAAA" : "A" }, watch.onStep));
+    const known = answers.flatMap((answer) => (answer instanceof Promise ? [] : [answer.outcome]));
+    if (known.length === families.length) return this.#conclude(known, watch);
+    const outcomes = answers.map(async (answer, index): Promise<Outcome> => {
+      const { outcome } = await answer;
+      const family = families[index] === 6 ? 6 : 4;
+      // A failure is no answer for this family: it may still come from the system.
+      if (outcome.kind === "addresses") watch.onFamily?.(family, outcome.addresses);
+      else if (outcome.kind === "none") watch.onFamily?.(family, []);
+      return outcome;
+    });
+    return Promise.all(outcomes).then((all) => this.#conclude(all, watch));
+  }
+
+  /** What the answers for all families say together. */
+  #conclude(outcomes: readonly Outcome[], watch: ResolutionWatch): Resolution {
     const addresses = outcomes.flatMap((outcome) => (outcome.kind === "addresses" ? outcome.addresses : []));
     if (addresses.length > 0) return this.#found(addresses, watch);
     const failure = outcomes.find((outcome) => outcome.kind === "failed");
