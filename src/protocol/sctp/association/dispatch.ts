@@ -35,9 +35,18 @@ export function isBadlyBundled(chunks: readonly RawChunk[]): boolean {
 /** Takes the chunks of a packet in their order. */
 export function handleChunks(association: Association, chunks: readonly RawChunk[], nowMs: number): void {
   let hasData = false;
+  let hasSack = false;
   for (const chunk of chunks) {
     if (association.state.name === "CLOSED") return;
     if (chunk.type === ChunkType.Data) hasData = true;
+    if (chunk.type === ChunkType.Sack) {
+      // No honest packet has two, and each may cost a look at all that is outstanding.
+      if (hasSack) {
+        association.host.count("unexpected-chunk");
+        continue;
+      }
+      hasSack = true;
+    }
     if (!handleChunk(association, chunk, nowMs)) break;
   }
   if (association.state.name === "CLOSED") return;

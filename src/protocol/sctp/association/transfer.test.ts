@@ -305,6 +305,15 @@ describe("sending", () => {
     expect(tsnsIn(peer, peer.drain())).toEqual([1]);
   });
 
+  test("a second SACK in a packet is ignored", () => {
+    const peer = established();
+    for (let index = 0; index < 2; index++) peer.endpoint.send(peer.association, new Uint8Array(700), peer.nowMs);
+    peer.drain();
+    peer.send(peer.sack(0), peer.sack(1));
+    expect(peer.endpoint.holdings().sendBytes).toBe(764);
+    expect(peer.endpoint.counters().oddities["unexpected-chunk"]).toBe(1);
+  });
+
   test("a SACK for what was never sent: ABORT", () => {
     const peer = established();
     expect(causeIn(peer.send(peer.sack(0)), ChunkType.Abort)).toBe(CauseCode.ProtocolViolation);

@@ -54,15 +54,31 @@ export class DataTracker {
     const distance = tsnDistance(this.#cumulative, tsn);
     if (distance <= 0) return "duplicate";
     if (distance > REACH) return "out-of-reach";
-    if (this.#ranges.some(({ first, last }) => !tsnBefore(tsn, first) && !tsnBefore(last, tsn))) return "duplicate";
+    const after = this.#ranges[this.#firstRangeFrom(tsn)];
+    if (after !== undefined && !tsnBefore(tsn, after.first)) return "duplicate";
     return distance === 1 ? "next" : "ahead";
+  }
+
+  /**
+   * The index of the first range that ends at `tsn` or later. By halving: a hostile peer can make hundreds of ranges, and ask
+   * thousands of times in one packet.
+   */
+  #firstRangeFrom(tsn: Tsn): number {
+    let low = 0;
+    let high = this.#ranges.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      const range = this.#ranges[middle];
+      if (range !== undefined && tsnBefore(range.last, tsn)) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 
   /** Notes a TSN that stands "next" or "ahead". */
   add(tsn: Tsn): void {
     const ranges = this.#ranges;
-    let index = ranges.findIndex(({ first }) => tsnBefore(tsn, first));
-    if (index < 0) index = ranges.length;
+    const index = this.#firstRangeFrom(tsn);
     const before = ranges[index - 1];
     const after = ranges[index];
     const touchesBefore = before !== undefined && tsnAdd(before.last, 1) === tsn;
