@@ -1,6 +1,8 @@
 import { afterEach, describe, expect, test } from "bun:test";
+import { existsSync } from "node:fs";
 import { freePort } from "../../test/support/free-port.ts";
 import { echoOrigin, type Origin } from "../../test/support/origin.ts";
+import { scratchDir } from "../../test/support/scratch-dir.ts";
 import type { DialListener, DialOptions } from "../ports/dialer.ts";
 import type { ConnectedSocket, Endpoint, SocketOwner } from "../ports/socket.ts";
 import { libc } from "./libc.ts";
@@ -101,6 +103,36 @@ describe("TcpDialer", () => {
     expect(await dial(LOOPBACK, port, { interfaceName: "no-such-one" })).toEqual({ code: "ENODEV" });
     expect(await dial(Uint8Array.of(255, 255, 255, 255), port)).not.toHaveProperty("socket");
     expect(descriptorCount()).toBe(before);
+  });
+
+  test("a target that accepts, speaks and resets before we look: its bytes, and then the reset", async () => {
+    using dir = scratchDir();
+    const done = dir.file("done");
+    const program = `
+      const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: {
+        data: () => undefined,
+        open: (socket) => {
+          socket.write("last words");
+          socket.terminate();
+          require("node:fs").writeFileSync(${JSON.stringify(done)}, "");
+        },
+      } });
+      console.log(listener.port);`;
+    const target = Bun.spawn([process.execPath, "-e", program], { stdout: "pipe" });
+    try {
+      const { value } = await target.stdout.getReader().read();
+      const owner = new Collector();
+      const outcome = dial(LOOPBACK, Number(new TextDecoder().decode(value)), {}, owner);
+      // Nothing of ours runs until it has happened.
+      const limitMs = performance.now() + 5000;
+      while (!existsSync(done)) expect(performance.now()).toBeLessThan(limitMs);
+      expect(await outcome).toHaveProperty("socket");
+      expect(await owner.closed.promise).toBe("ECONNRESET");
+      expect(Buffer.concat(owner.chunks).toString()).toBe("last words");
+    } finally {
+      target.kill();
+      await target.exited;
+    }
   });
 
   test("given up, it tells nobody, and closes its socket", async () => {

@@ -122,13 +122,19 @@ class Attempt implements Dial, SocketOwner {
     listener.onConnected(socket, localEndpoint(socket) ?? NOWHERE);
   }
 
-  handleData(): void {
-    // A socket that has data stands; `drain` comes before `data`, and from then on it has another owner.
-    throw new Error("data before the connection stood");
+  handleData(chunk: Uint8Array): void {
+    this.#handOver()?.handleData(chunk);
   }
 
   handleEnd(): void {
-    // FIN before the connection stood cannot be; the close that follows says what happened.
+    this.#handOver()?.handleEnd();
+  }
+
+  /** `drain` says that the connection stands; but of one that was reset meanwhile Bun gives the bytes first. */
+  #handOver(): SocketOwner | undefined {
+    this.handleDrain();
+    const owner = this.#socket?.data;
+    return owner === this ? undefined : owner;
   }
 
   handleClose(code: string | undefined): void {

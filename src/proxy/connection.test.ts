@@ -112,6 +112,23 @@ describe("CONNECT", () => {
     expect(context.totals.bytes).toBe(7);
   });
 
+  test("answers that the client's socket cannot take wait in their order, and FIN behind them", () => {
+    const { accept, dialer, server } = fakeProxy();
+    const client = accept(new FakeSocket(1));
+    client.peerSends(bytes(GREETING, CONNECT));
+    dialer.at(0).fail("ECONNREFUSED");
+    expect(client.writtenBytes).toBe(1);
+    expect(client.finSent).toBe(false);
+    client.drain(5);
+    expect(client.finSent).toBe(false);
+    client.drain();
+    expect([...client.allWritten()]).toEqual([5, 0, ...failure(5)]);
+    expect(client.finSent).toBe(true);
+    client.peerFinishes();
+    client.closeIfFinished();
+    expect(server.concurrent()).toBe(0);
+  });
+
   test("a client that dies of the reply itself takes the target with it", () => {
     const { client, dial, server, events } = asked();
     client.peerResetsUnnoticed();
