@@ -83,7 +83,7 @@ export type SendResult =
   | "buffer-full"
   /** Longer than the send buffer, or empty. It can never be sent. */
   | "bad-length"
-  /** The association is closing or unknown. */
+  /** The association is not up yet, closing, or unknown. */
   | "not-open";
 
 /** What became of a call to `connect`. */
@@ -224,9 +224,15 @@ export interface SctpEndpoint {
    * @param localPort - 1 to 65,535, or 0 for one that is free, chosen at random from 49,152 to 65,535.
    */
   connect(to: Path, localPort: number, remotePort: number, nowMs: number): ConnectResult;
-  /** Sends a message, copied, on stream 0. */
+  /**
+   * Sends a message, copied, on stream 0, ordered. It goes when events are polled: what is sent, and a `shutdown`, between two
+   * polls leaves together.
+   */
   send(association: AssociationId, bytes: Uint8Array, nowMs: number): SendResult;
-  /** Ends gracefully: delivers what `send` has accepted, then closes. Harmless when closing or gone. */
+  /**
+   * Ends gracefully: delivers what `send` has accepted, then closes. While connecting, the same as `abort`. Harmless when
+   * closing or gone.
+   */
   shutdown(association: AssociationId, nowMs: number): void;
   /** Ends at once with an ABORT; `closed` follows. Harmless when gone. */
   abort(association: AssociationId, nowMs: number): void;

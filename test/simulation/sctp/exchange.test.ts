@@ -153,4 +153,28 @@ describe("simulation", () => {
       if (server.records.length === 1) expectComplete(client, server);
     });
   });
+
+  test("twenty clients behind one address: none sees anything of another", () => {
+    forEachSeed(60, (seed) => {
+      const net = badNet(seed);
+      const { random } = net;
+      const server = new Program("S", net, SERVER, () => ({ messages: [40, 2_000], shutsDown: true, awaits: 2 }), PORT);
+      const clients = Array.from({ length: 20 }, (_, index) => {
+        const path = { address: CLIENT.address, udpPort: 50_000 + index };
+        const plan = () => ({ messages: [20, 12 + random.below(3_000)], shutsDown: false, awaits: 0 });
+        // Names of one letter keep the account of who sent what.
+        return new Program(String.fromCharCode(97 + index), net, path, plan);
+      });
+      for (const [index, client] of clients.entries()) {
+        client.connect(SERVER, 40_000 + index, PORT);
+        net.run(net.nowMs + random.below(200));
+      }
+      expect(net.run(HOUR_MS)).toBe(true);
+      expectFaithful(server, ...clients);
+      expectNothingLeft(server, ...clients);
+      const senders = server.records.flatMap(({ received }) => received.slice(0, 1).map(({ sender }) => sender));
+      expect(new Set(senders).size).toBe(senders.length);
+      expect(senders.length).toBeGreaterThan(15);
+    });
+  });
 });

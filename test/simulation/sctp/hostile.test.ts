@@ -31,22 +31,24 @@ class Exchange {
   readonly server: Program;
   readonly client: Program;
   sentCount = 0;
-  /** Called before the packet with this number goes on the wire. */
-  before: ((packet: Uint8Array, from: Path, to: Path) => void) | undefined;
 
-  constructor(before?: Exchange["before"], atIndex = -1, Kind: typeof Program = Program) {
-    this.before = before;
+  /** @param before - Called before the packet with the number `atIndex` goes on the wire. */
+  constructor(
+    before: (packet: Uint8Array, from: Path, to: Path) => void = () => undefined,
+    atIndex = -1,
+    Kind: typeof Program = Program,
+  ) {
     this.server = new Kind("S", this.net, SERVER, () => ({ messages: [40, 1_500], shutsDown: true, awaits: 2 }), PORT);
     this.client = new Kind("C", this.net, CLIENT, () => ({ messages: [20, 30], shutsDown: false, awaits: 0 }));
     this.net.tap = (packet, from, to) => {
-      if (this.sentCount++ === atIndex) this.before?.(packet, from, to);
+      if (this.sentCount++ === atIndex) before(packet, from, to);
       return true;
     };
     this.client.connect(SERVER, 40_000, PORT);
   }
 
   endpointAt(path: Path): Endpoint {
-    return (path === SERVER || path.address === SERVER.address ? this.server : this.client).endpoint;
+    return (path.address === SERVER.address ? this.server : this.client).endpoint;
   }
 
   /** Plays to the end. */
