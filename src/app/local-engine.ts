@@ -17,6 +17,7 @@ import { UdpSockets } from "../net/udp-socket.ts";
 import type { LimitedLog } from "../observe/log-limiter.ts";
 import { ProxyObserver } from "../observe/proxy-observer.ts";
 import type { Control } from "../ports/control.ts";
+import { type DnsCounters, zeroDnsCounters } from "../ports/dns-counters.ts";
 import type { Log } from "../ports/log.ts";
 import { AccessRules } from "../proxy/access-rules.ts";
 import { ClientTable } from "../proxy/client-table.ts";
@@ -43,6 +44,8 @@ export class LocalEngine implements Engine {
   readonly #accessLog: AccessLogOutlet;
   #listeners: ListenerSet;
   #names: NameResolution;
+  /** Of this process, whatever the configuration has become meanwhile. */
+  readonly dnsCounters: DnsCounters = zeroDnsCounters();
   readonly #splicer: Splicer | undefined;
 
   /**
@@ -59,7 +62,8 @@ export class LocalEngine implements Engine {
     this.#log = log;
     const clock = systemClock;
     const sort = destinationSorter(new RouteTable(), clock);
-    this.#names = openNameResolution(config.dns, familiesOf(config.outgoing, config.users), { clock, log, sort });
+    const families = familiesOf(config.outgoing, config.users);
+    this.#names = openNameResolution(config.dns, families, { clock, log, sort, counters: this.dnsCounters });
     this.#accessLog = new AccessLogOutlet(config.accessLog, log);
     const key = crypto.getRandomValues(new Uint8Array(USER_KEY_BYTES));
     this.#context = {
@@ -141,21 +145,19 @@ export class LocalEngine implements Engine {
     context.bind.settings = config.bind;
     // What an administrator has set since then stays, unless the file says something new.
     if (config.relay.bufferSize !== before.relay.bufferSize) this.#server.setBufferSize(config.relay.bufferSize);
-    this.#reopenNames(config, before);
+    this.#reopenNames(config);
     this.#accessLog.reopen(config.accessLog);
     this.#listeners = this.#listeners.change(config);
   }
 
   /** A resolver that is configured as before stays, and its cache with it. */
-  #reopenNames(config: Config, before: Config): void {
+  #reopenNames(config: Config): void {
     const families = familiesOf(config.outgoing, config.users);
-    const isSame =
-      JSON.stringify([config.dns, families]) ===
-      JSON.stringify([before.dns, familiesOf(before.outgoing, before.users)]);
-    if (isSame) return;
     const { clock, sort } = this.#context;
+    const ports = { clock, log: this.#log, sort, counters: this.dnsCounters };
     try {
-      const next = openNameResolution(config.dns, families, { clock, log: this.#log, sort });
+      const next = openNameResolution(config.dns, families, ports, this.#names);
+      if (next === this.#names) return;
       this.#names.close();
       this.#names = next;
       this.#context.resolver = next.resolver;

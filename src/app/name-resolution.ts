@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import type { DnsConfig, DnsServerConfig, OutgoingConfig, UserConfig } from "../config/config.ts";
 import { FetchHttpClient } from "../net/doh-http.ts";
 import type { Clock } from "../ports/clock.ts";
-import { type DnsCounters, zeroDnsCounters } from "../ports/dns-counters.ts";
+import type { DnsCounters } from "../ports/dns-counters.ts";
 import type { HttpClient } from "../ports/http-client.ts";
 import type { Log } from "../ports/log.ts";
 import { allowsFamily, type IpFamily } from "../protocol/dial/family.ts";
@@ -21,7 +21,8 @@ import { SystemResolver } from "../resolver/system-resolver.ts";
 /** A resolver, and what is to be closed when another one takes its place. */
 export interface NameResolution {
   readonly resolver: NameResolver;
-  readonly counters: DnsCounters;
+  /** All that it was made of. */
+  readonly key: string;
   close(): void;
 }
 
@@ -29,6 +30,7 @@ export interface NameResolutionPorts {
   readonly clock: Clock;
   readonly log: Log;
   readonly sort: (addresses: readonly string[]) => readonly string[];
+  readonly counters: DnsCounters;
 }
 
 /** A certificate file that cannot be used. */
@@ -40,14 +42,19 @@ export class CertificateError extends Error {
  * Makes the resolver that the configuration describes.
  *
  * @param families - The families that anybody may connect to.
+ * @param current - The one in use; when nothing would be different, it is returned, and its cache with it.
  * @throws {CertificateError}
  */
 export function openNameResolution(
   config: DnsConfig,
   families: readonly IpFamily[],
-  { clock, log, sort }: NameResolutionPorts,
+  { clock, log, sort, counters }: NameResolutionPorts,
+  current?: NameResolution,
 ): NameResolution {
-  const counters = zeroDnsCounters();
+  const certificates = config.servers.map(readCertificates);
+  const key = JSON.stringify([config, families, certificates]);
+  if (current?.key === key) return current;
+  Object.assign(counters, { cacheEntries: 0, cacheBytes: 0 });
   const system = new SystemResolver(clock, {
     timeoutMs: config.timeoutMs,
     concurrentMax: config.systemLookups,
@@ -55,13 +62,13 @@ export function openNameResolution(
   });
   if (config.servers.length === 0) {
     const resolver = new NameResolver({ clock, source: undefined, hosts: undefined, system, families, sort });
-    return { resolver, counters, close: () => undefined };
+    return { resolver, key, close: () => undefined };
   }
   const clients: HttpClient[] = [];
-  const servers = config.servers.map((server) => {
+  const servers = config.servers.map((server, index) => {
     const http = new FetchHttpClient({
       origin: urlOfTemplate(server.url),
-      ca: readCertificates(server),
+      ca: certificates[index],
       version: server.httpVersion,
       bodyBytesMax: MESSAGE_BYTES_MAX,
     });
@@ -87,7 +94,7 @@ export function openNameResolution(
   const close = () => {
     for (const client of clients) client.close();
   };
-  return { resolver, counters, close };
+  return { resolver, key, close };
 }
 
 /** The families that anybody may connect to, AAAA first (RFC 8305 §3). */

@@ -8,6 +8,7 @@ import { loadConfig } from "../config/load.ts";
 import { formatMistake, type Mistake } from "../config/mistake.ts";
 import { RouteTable } from "../net/route-table.ts";
 import { systemClock } from "../net/system-clock.ts";
+import { zeroDnsCounters } from "../ports/dns-counters.ts";
 import type { Log, LogFields } from "../ports/log.ts";
 import { AccessRules } from "../proxy/access-rules.ts";
 import { dialOptionsFor, type OutgoingWay, wayOf } from "../proxy/outgoing.ts";
@@ -74,7 +75,7 @@ function namesOnly<Option extends { readonly long: string }>(options: readonly O
 async function resolve(name: string, config: Config, user: string | undefined): Promise<number> {
   const routes = new RouteTable();
   const sort = destinationSorter(routes, systemClock);
-  const ports = { clock: systemClock, log: stderrLog, sort };
+  const ports = { clock: systemClock, log: stderrLog, sort, counters: zeroDnsCounters() };
   const names = openNameResolution(config.dns, familiesOf(config.outgoing, config.users), ports);
   say(name);
   const resolution = await names.resolver.resolve(name, {

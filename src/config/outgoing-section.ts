@@ -65,6 +65,7 @@ export const OUTGOING: z.ZodType<OutgoingConfig> = table({
   resolution_delay: duration("do not wait")
     .prefault("50ms")
     .describe("How long the first attempt waits for the other family's addresses (RFC 8305)."),
+  //= rfc8305#5/attempt-delay-bounds
   attempt_delay: duration()
     .refine((ms) => ms >= ATTEMPT_DELAY_MS.min && ms <= ATTEMPT_DELAY_MS.max, { error: ATTEMPT_DELAY_WANTED })
     .prefault("250ms")

@@ -59,7 +59,7 @@ describe("FetchHttpClient", () => {
     client.close();
   });
 
-  test("HTTP/2: one connection for many exchanges at once", async () => {
+  test("HTTP/2: one connection for many exchanges at once [rfc8484#5.2/http2]", async () => {
     using server = startDohServer(() => MESSAGE, { tls: true, http2: true });
     const url = named(server);
     const client = clientFor(url, { ca: TEST_CA, version: "2" });

@@ -61,6 +61,7 @@ export class FetchHttpClient implements HttpClient {
     if (url.protocol === "http:") return this.#exchange(request, url, address, "1.1", signal);
     if (this.#knownVersion !== undefined) return this.#exchange(request, url, address, this.#knownVersion, signal);
     try {
+      //= rfc8484#5.2/http2
       const outcome = await this.#exchange(request, url, address, "2", signal);
       this.#knownVersion = "2";
       return outcome;
