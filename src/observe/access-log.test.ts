@@ -61,6 +61,16 @@ describe("the operator learns", () => {
     await accessLog.close(1000);
   });
 
+  test("how many lines the end has cost", async () => {
+    const { accessLog, clock, diagnostics } = open("/dev/full");
+    for (let i = 0; i < 3; i++) accessLog.write("0123456789");
+    const closed = accessLog.close(1000);
+    clock.advance(1000);
+    await closed;
+    expect(diagnostics.at(-1)).toMatchObject({ level: "error", target: "/dev/full", lost_lines: 3 });
+    expect(accessLog.lost()).toBe(3);
+  });
+
   test("that a rotated file could not be opened anew", async () => {
     using dir = scratchDir();
     mkdirSync(dir.file("logs"));

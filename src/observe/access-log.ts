@@ -62,6 +62,12 @@ function tell(change: WriterChange, target: string, log: Log): void {
     case "recovered":
       log.info("the access log is written again", { target, lost_lines: change.lostLines });
       return;
+    case "ended-short":
+      log.error("the access log ends without its last lines: they could not be written in time", {
+        target,
+        lost_lines: change.lostLines,
+      });
+      return;
     default:
       change satisfies never;
   }

@@ -23,7 +23,9 @@ export type WriterChange =
   /** The queue is full: lines are being dropped. */
   | { readonly kind: "losing" }
   /** All that was kept has been written. */
-  | { readonly kind: "recovered"; readonly lostLines: number };
+  | { readonly kind: "recovered"; readonly lostLines: number }
+  /** The writer is closed, and these lines, not told of before, were not written. */
+  | { readonly kind: "ended-short"; readonly lostLines: number };
 
 /** How long lines are gathered before they are written together, in milliseconds. */
 export const GATHER_MS = 20;
@@ -109,6 +111,9 @@ export class LineWriter {
     limit.cancel();
     this.#timer?.cancel();
     this.#lost += this.#linesLeft();
+    const lostLines = this.#lost - this.#lostReported;
+    this.#lostReported = this.#lost;
+    if (lostLines > 0) this.#options.onChange({ kind: "ended-short", lostLines });
     // A write that is under way still needs the descriptor.
     if (!this.#isWriting) this.#outlet.close();
   }

@@ -64,6 +64,7 @@ describe("the access log", () => {
     expect(JSON.parse(line)).toMatchObject({ level: "warn", target: "/dev/full", error: "ENOSPC" });
     await request(proxy.port);
     expect(await proxy.stop()).toBe(0);
+    expect(proxy.stderr.objects().at(-2)).toMatchObject({ level: "error", lost_lines: 2 });
   });
 
   test("a place that does not exist: the proxy does not start, and says why", async () => {
