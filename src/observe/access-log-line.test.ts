@@ -46,10 +46,11 @@ test("a line says who reached what, when, how, and why it ended", () => {
   });
 });
 
-test("a name with control characters cannot forge a line", () => {
-  const line = formatAccessLogLine({ ...RECORD, host: 'a\n{"client"}\u2028' });
-  expect(line).not.toContain("\n");
-  expect(JSON.parse(line).destination).toBe('a\n{"client"}\u2028:443');
+test("a name with control characters can neither forge a line nor steer a terminal", () => {
+  const host = 'a\n{"client"}\u2028\u001b[2J\u009b2J\u007f';
+  const line = formatAccessLogLine({ ...RECORD, host });
+  expect(line).not.toMatch(/[\p{Cc}\p{Zl}\p{Zp}]/u);
+  expect(JSON.parse(line).destination).toBe(`${host}:443`);
 });
 
 test("an association has its datagrams, a BIND its peer's port", () => {

@@ -5,6 +5,7 @@
 
 import type { AttemptRecord, RequestRecord, UdpRecord } from "../ports/proxy-events.ts";
 import type { ResolutionStep } from "../ports/resolver.ts";
+import { escapeControls } from "./escape-controls.ts";
 
 /** The line, without its newline. */
 export function formatAccessLogLine(record: RequestRecord): string {
@@ -25,7 +26,7 @@ export function formatAccessLogLine(record: RequestRecord): string {
     ended: record.end,
     detail: record.detail,
   };
-  return JSON.stringify(line);
+  return escapeControls(JSON.stringify(line));
 }
 
 function connectedOf({ connectedAddress, connectedPort, port }: RequestRecord): string | undefined {
@@ -44,7 +45,6 @@ function lookupOf({ source, detail, ms }: ResolutionStep): object {
   return { source, detail, ms: Math.round(ms * 1000) / 1000 };
 }
 
-/** JSON escapes what a name may contain: control characters cannot forge a line. */
 function endpoint(host: string, port: number): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }

@@ -1,6 +1,7 @@
 /** Diagnostics as lines of text for people and as lines of JSON for machines. */
 
 import type { LogFields } from "../ports/log.ts";
+import { escapeControls } from "./escape-controls.ts";
 
 /** From the least to the most important. */
 export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
@@ -20,7 +21,7 @@ export function formatJson({ wallMs, level, message, fields }: LogEntry): string
   for (const [name, value] of Object.entries(fields ?? {})) {
     if (value !== undefined) entry[name in entry ? `field_${name}` : name] = plain(value);
   }
-  return JSON.stringify(entry);
+  return escapeControls(JSON.stringify(entry));
 }
 
 const COLOURS: Readonly<Record<LogLevel, string>> = { debug: "2", info: "32", warn: "33", error: "31" };
@@ -45,12 +46,4 @@ function plain(value: unknown): unknown {
   if (value instanceof Error) return "code" in value ? `${value.message} (${String(value.code)})` : value.message;
   if (typeof value === "bigint") return Number.isSafeInteger(Number(value)) ? Number(value) : String(value);
   return value;
-}
-
-/** Names come from clients: none may end the line, or steer the terminal. */
-function escapeControls(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: it is control characters that are to go.
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, (character) => {
-    return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
-  });
 }

@@ -13,6 +13,12 @@ describe("formatJson", () => {
     );
   });
 
+  test("a C1 control character cannot steer a terminal", () => {
+    const line = formatJson({ wallMs: 0, level: "info", message: "\u009b2J", fields: { name: "\u007f" } });
+    expect(line).not.toMatch(/\p{Cc}/u);
+    expect(JSON.parse(line)).toMatchObject({ message: "\u009b2J", name: "\u007f" });
+  });
+
   test("a field cannot pose as the level", () => {
     const line = formatJson({ wallMs: 0, level: "info", message: "m", fields: { level: "error", message: "x" } });
     expect(JSON.parse(line)).toMatchObject({ level: "info", message: "m", field_level: "error", field_message: "x" });
