@@ -53,6 +53,12 @@ test("a name with control characters can neither forge a line nor steer a termin
   expect(JSON.parse(line).destination).toBe(`${host}:443`);
 });
 
+test("a request that could not be read has neither command nor destination", () => {
+  const unread = { command: undefined, host: undefined, port: undefined, connectedAddress: undefined };
+  const line = JSON.parse(formatAccessLogLine({ ...RECORD, ...unread, reply: 8, end: "refused" }));
+  expect([line.command, line.destination, line.connected, line.reply]).toEqual([undefined, undefined, undefined, 8]);
+});
+
 test("an association has its datagrams, a BIND its peer's port", () => {
   const dropped = { fragment: 2, stranger: 1 };
   const udp = { datagramsUp: 3, datagramsDown: 4, bytesUp: 517, bytesDown: 5120, targets: 2, dropped };

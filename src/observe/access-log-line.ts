@@ -15,7 +15,7 @@ export function formatAccessLogLine(record: RequestRecord): string {
     client: endpoint(record.clientAddress, record.clientPort),
     user: record.user,
     command: record.command,
-    destination: endpoint(record.host, record.port),
+    destination: endpointOrNone(record.host, record.port),
     connected: connectedOf(record),
     reply: record.reply,
     lookups: record.lookups === undefined || record.lookups.length === 0 ? undefined : record.lookups.map(lookupOf),
@@ -30,7 +30,7 @@ export function formatAccessLogLine(record: RequestRecord): string {
 }
 
 function connectedOf({ connectedAddress, connectedPort, port }: RequestRecord): string | undefined {
-  return connectedAddress === undefined ? undefined : endpoint(connectedAddress, connectedPort ?? port);
+  return endpointOrNone(connectedAddress, connectedPort ?? port);
 }
 
 function udpOf({ datagramsUp, datagramsDown, targets, dropped }: UdpRecord): object {
@@ -43,6 +43,10 @@ function attemptOf({ address, startMs, outcome, ms }: AttemptRecord): object {
 
 function lookupOf({ source, detail, ms }: ResolutionStep): object {
   return { source, detail, ms: Math.round(ms * 1000) / 1000 };
+}
+
+function endpointOrNone(host: string | undefined, port: number | undefined): string | undefined {
+  return host === undefined || port === undefined ? undefined : endpoint(host, port);
 }
 
 function endpoint(host: string, port: number): string {

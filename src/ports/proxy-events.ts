@@ -83,10 +83,11 @@ export interface RequestRecord {
   readonly clientAddress: string;
   readonly clientPort: number;
   readonly user: string | undefined;
-  readonly command: "connect" | "bind" | "udp_associate";
+  /** `undefined`, as host and port are, when the request could not be read. */
+  readonly command: "connect" | "bind" | "udp_associate" | undefined;
   /** The destination as the client asked for it. */
-  readonly host: string;
-  readonly port: number;
+  readonly host: string | undefined;
+  readonly port: number | undefined;
   /** The address that was connected, if one was. */
   readonly connectedAddress: string | undefined;
   /** For BIND: the port from which it was. For CONNECT it is `port`. */

@@ -169,6 +169,23 @@ describe("CONNECT", () => {
     });
   }
 
+  test("a request that cannot be read is reported as any other that is refused", () => {
+    const { accept, events, context } = fakeProxy();
+    const client = accept();
+    client.peerSends(bytes(GREETING, [5, 9]));
+    expect(client.written.map((piece) => [...piece])).toEqual([[5, 0], failure(7)]);
+    client.peerFinishes();
+    expect(events.records).toMatchObject([
+      { command: undefined, host: undefined, reply: 7, end: "refused", detail: "bad-command" },
+    ]);
+    expect(context.counters.requestsRefused).toBe(1);
+    // What is no SOCKS at all is no request.
+    const stranger = accept();
+    stranger.peerSends(bytes("GET / HTTP/1.1"));
+    stranger.peerFinishes();
+    expect(events.records).toHaveLength(1);
+  });
+
   test("BIND and UDP ASSOCIATE are answered in some way, and never with silence", () => {
     for (const cmd of [2, 3]) {
       const { accept } = fakeProxy();

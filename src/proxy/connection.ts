@@ -178,6 +178,7 @@ export class Connection implements SocketOwner, CommandHost {
       case "fault":
         this.context.counters.faults++;
         this.context.events.onFault(this.#entry.address, this.#clientPort, event.fault);
+        if (event.rep !== undefined) this.#noteRefusal(event.rep, event.fault);
         return;
       case "finish":
         if (this.#isPaused) this.#resume();
@@ -269,11 +270,15 @@ export class Connection implements SocketOwner, CommandHost {
   }
 
   refuse(rep: FailureRep, detail: string | undefined): void {
+    this.#noteRefusal(rep, detail);
+    this.#session.refused(rep, this.context.clock.nowMs());
+    this.#pump();
+  }
+
+  #noteRefusal(rep: FailureRep, detail: string | undefined): void {
     this.#reply = rep;
     this.#detail = detail;
     this.context.counters.requestsRefused++;
-    this.#session.refused(rep, this.context.clock.nowMs());
-    this.#pump();
   }
 
   bound(bndAddr: Uint8Array, bndPort: number): void {
@@ -392,7 +397,8 @@ export class Connection implements SocketOwner, CommandHost {
     clients.leave(this.#entry);
     this.#onGone(this);
     const request = this.#request;
-    if (request === undefined) return;
+    // What cannot be read is a request all the same, once it has been answered.
+    if (request === undefined && this.#reply === undefined) return;
     const udp = this.#command?.udp;
     events.onRequestFinished({
       startedWallMs: this.#startedWallMs,
@@ -400,9 +406,9 @@ export class Connection implements SocketOwner, CommandHost {
       clientAddress: this.#entry.address,
       clientPort: this.#clientPort,
       user: this.#user,
-      command: COMMANDS[request.cmd],
-      host: request.dst.host,
-      port: request.dst.port,
+      command: request && COMMANDS[request.cmd],
+      host: request?.dst.host,
+      port: request?.dst.port,
       connectedAddress: this.#connectedAddress,
       connectedPort: this.#connectedPort,
       reply: this.#reply,

@@ -190,7 +190,7 @@ describe("ServerSession", () => {
       feed(session, GREETING);
       expect(feed(session, Uint8Array.from(request))).toEqual([
         { kind: "send", bytes: [5, rep, 0, 1, 0, 0, 0, 0, 0, 0] },
-        { kind: "fault", fault },
+        { kind: "fault", fault, rep },
         { kind: "finish" },
       ]);
     });

@@ -43,8 +43,8 @@ export type ServerEvent =
   | ({ readonly kind: "authenticate" } & Credentials)
   /** Carry out the request and call `connected`, `associated` or `refused`; for BIND, `bound` comes first. */
   | { readonly kind: "request"; readonly request: Request }
-  /** The client broke the protocol. The answer, where one is due, has been given before. */
-  | { readonly kind: "fault"; readonly fault: SocksFault }
+  /** The client broke the protocol. The answer has been given before; `rep` is that to a request that cannot be read. */
+  | { readonly kind: "fault"; readonly fault: SocksFault; readonly rep?: FailureRep }
   /** Send FIN: nothing more will be said. The client has until `pollTimeout()` to do the same. */
   | { readonly kind: "finish" }
   /** Close at once: a time limit was reached. */
@@ -269,9 +269,14 @@ export class ServerSession implements Machine<ServerEvent> {
 
   #reject(fault: SocksFault, nowMs: number): void {
     // A peer that speaks another protocol would not understand an answer of ours; it gets none before the request.
-    if (this.#state === "request" && fault !== "bad-version") this.#send(encodeFailure(repOfFault(fault)));
-    else if (this.#state === "userpass") this.#send(USERPASS_FAILURE);
-    this.#events.push({ kind: "fault", fault });
+    if (this.#state === "request" && fault !== "bad-version") {
+      const rep = repOfFault(fault);
+      this.#send(encodeFailure(rep));
+      this.#events.push({ kind: "fault", fault, rep });
+    } else {
+      if (this.#state === "userpass") this.#send(USERPASS_FAILURE);
+      this.#events.push({ kind: "fault", fault });
+    }
     this.#finish(nowMs);
   }
 
