@@ -92,14 +92,14 @@ export class LocalEngine implements Engine {
       udp: {
         sockets: new UdpSockets(),
         routes: new RouteTable(),
-        quota: new Quota(),
+        quota: share?.udpQuota ?? new Quota(),
         ports: new PortChoice(),
         settings: config.udp,
       },
       bind: {
         listeners: new TcpPeerListeners({ noDelay: config.relay.noDelay }),
         routes: new RouteTable(),
-        quota: new Quota(),
+        quota: share?.bindQuota ?? new Quota(),
         ports: new PortChoice(),
         settings: config.bind,
       },

@@ -12,10 +12,11 @@ import { createSharedMemory, openSharedMemory, type SharedMemory } from "../net/
 import type { ProxyCounters } from "../proxy/context.ts";
 import { SharedClientTable } from "../proxy/shared-client-table.ts";
 import { SharedCounts, sizeOfSharedCounts } from "../proxy/shared-counts.ts";
+import { SharedQuota } from "../proxy/shared-quota.ts";
 import type { RelaySettings, RelayTotals } from "../relay/tunnel.ts";
 
-/** Addresses that are counted over all workers at once; further ones are limited by each worker for itself. */
-const ADDRESSES_MAX = 65_536;
+/** Addresses and users that are counted over all workers at once; further ones are limited by each worker for itself. */
+const KEYS_MAX = 65_536;
 
 /** What every worker counts. */
 type Field = keyof ProxyCounters | keyof RelayTotals | "connections";
@@ -57,7 +58,7 @@ export class SharedState {
 
   /** The supervisor's: makes the memory. */
   static create(workers: number, bufferSize: number): SharedState {
-    const size = cellCount(workers) * CELL_BYTES + sizeOfSharedCounts(ADDRESSES_MAX, workers);
+    const size = cellCount(workers) * CELL_BYTES + sizeOfSharedCounts(KEYS_MAX, workers);
     const state = new SharedState(createSharedMemory("sockeye", size), workers);
     state.bufferSize = bufferSize;
     state.#cells[SEED_CELL] = crypto.getRandomValues(new Uint32Array(1))[0] as number;
@@ -103,6 +104,9 @@ export class SharedState {
   /** What a worker's proxy counts with in place of objects of its own. */
   share(worker: number): WorkerShare {
     const row = this.#row(worker);
+    const counts = this.#counts(worker);
+    const seed = this.#cells[SEED_CELL] as number;
+    const key = (text: string): bigint => keyOf(text, seed);
     const state = this;
     return {
       counters: row,
@@ -116,7 +120,7 @@ export class SharedState {
         },
       },
       clients: new SharedClientTable(
-        this.#counts(worker),
+        counts,
         {
           get total() {
             return state.sum("connections");
@@ -128,8 +132,10 @@ export class SharedState {
             row.connections = value;
           },
         },
-        (address) => keyOf(address, this.#cells[SEED_CELL] as number),
+        key,
       ),
+      udpQuota: new SharedQuota(counts, "udp", key),
+      bindQuota: new SharedQuota(counts, "bind", key),
     };
   }
 
@@ -150,7 +156,7 @@ export class SharedState {
   }
 
   #counts(worker: number): SharedCounts {
-    return new SharedCounts(this.#countsBytes, ADDRESSES_MAX, this.#workers, worker);
+    return new SharedCounts(this.#countsBytes, KEYS_MAX, this.#workers, worker);
   }
 
   #cell(row: number, field: Field): number {
@@ -164,6 +170,8 @@ export interface WorkerShare {
   readonly totals: RelayTotals;
   readonly settings: RelaySettings;
   readonly clients: SharedClientTable;
+  readonly udpQuota: SharedQuota;
+  readonly bindQuota: SharedQuota;
 }
 
 function cellCount(workers: number): number {
@@ -171,6 +179,6 @@ function cellCount(workers: number): number {
 }
 
 /** Seeded, so that nobody can choose addresses that fall on one slot. 0 means a free slot and is no key. */
-function keyOf(address: string, seed: number): bigint {
-  return (Bun.hash(address, seed) as bigint) || 1n;
+function keyOf(text: string, seed: number): bigint {
+  return (Bun.hash(text, seed) as bigint) || 1n;
 }

@@ -15,7 +15,7 @@ import type { AccessRules } from "./access-rules.ts";
 import type { ClientLimits, Clients } from "./client-table.ts";
 import type { Outgoing } from "./outgoing.ts";
 import type { PortChoice } from "./port-choice.ts";
-import type { Quota, QuotaLimits } from "./quota.ts";
+import type { Places, QuotaLimits } from "./quota.ts";
 import type { UserDirectory } from "./user-directory.ts";
 
 /** Time limits in milliseconds; 0 is none. */
@@ -75,7 +75,7 @@ export interface UdpSettings {
 export interface UdpContext {
   readonly sockets: DatagramSockets;
   readonly routes: Routes;
-  readonly quota: Quota;
+  readonly quota: Places;
   readonly ports: PortChoice;
   settings: UdpSettings;
 }
@@ -92,7 +92,7 @@ export interface BindSettings {
 export interface BindContext {
   readonly listeners: PeerListeners;
   readonly routes: Routes;
-  readonly quota: Quota;
+  readonly quota: Places;
   readonly ports: PortChoice;
   settings: BindSettings;
 }

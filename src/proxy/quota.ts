@@ -1,5 +1,7 @@
 /** How many of something there are, in all, by address and by user, and who may have one more. */
 
+import { isReached } from "./client-table.ts";
+
 /** 0 is no limit. */
 export interface QuotaLimits {
   readonly total: number;
@@ -10,7 +12,21 @@ export interface QuotaLimits {
 /** The limit that was reached. */
 export type QuotaLimit = keyof QuotaLimits;
 
-export class Quota {
+/** Places of one kind. */
+export interface Places {
+  /** How many this process has given away. */
+  readonly total: number;
+  /**
+   * Counts one more, or names the limit that forbids it.
+   *
+   * @param user - `undefined` where nobody has to say who he is; then no limit by user holds.
+   * @returns A function that gives the place back; it is called once.
+   */
+  enter(address: string, user: string | undefined, limits: QuotaLimits): (() => void) | QuotaLimit;
+}
+
+/** The places of a proxy that is one process. */
+export class Quota implements Places {
   #total = 0;
   /** BOUNDED by the total: who has none is forgotten. */
   readonly #byAddress = new Map<string, number>();
@@ -20,12 +36,6 @@ export class Quota {
     return this.#total;
   }
 
-  /**
-   * Counts one more, or names the limit that forbids it.
-   *
-   * @param user - `undefined` where nobody has to say who he is; then no limit by user holds.
-   * @returns A function that gives the place back; it is called once.
-   */
   enter(address: string, user: string | undefined, limits: QuotaLimits): (() => void) | QuotaLimit {
     if (isReached(this.#total, limits.total)) return "total";
     if (isReached(this.#byAddress.get(address) ?? 0, limits.perAddress)) return "perAddress";
@@ -39,10 +49,6 @@ export class Quota {
     add(this.#byAddress, address, by);
     if (user !== undefined) add(this.#byUser, user, by);
   }
-}
-
-function isReached(count: number, limit: number): boolean {
-  return limit > 0 && count >= limit;
 }
 
 function add(counts: Map<string, number>, key: string, by: number): void {

@@ -232,8 +232,9 @@ describe("sockeye hash-password", () => {
     test("asks twice and shows nothing of it", async () => {
       const { shown, status } = await type("hux\u007fsh\r", "hush\n");
       expect(status).toBe(0);
-      expect(shown).not.toContain("hu");
       const hash = /\$argon2id\$\S+/.exec(shown)?.[0] ?? "";
+      // A hash is letters by chance, and may well have these two among them.
+      expect(shown.replace(hash, "")).not.toContain("hu");
       expect(await Bun.password.verify("hush", hash)).toBe(true);
     });
 

@@ -5,7 +5,7 @@ import { writeFileSync } from "node:fs";
 import { a, response, soa } from "../support/dns-message.ts";
 import { type DohServer, startDohServer, TEST_CA_FILE } from "../support/doh-server.ts";
 import { echoOrigin } from "../support/origin.ts";
-import { runSockeye, startProxy } from "../support/proxy-process.ts";
+import { type ProxyOptions, runSockeye, startProxy } from "../support/proxy-process.ts";
 import { scratchDir } from "../support/scratch-dir.ts";
 import { openTunnel, Refused } from "../support/socks-client.ts";
 import { type StartedWorld, startWorld, WORLD_PORT } from "../support/started-world.ts";
@@ -27,11 +27,14 @@ async function refusalOf(proxyPort: number, host: string): Promise<number> {
   return error.code;
 }
 
+/** With workers, each has a cache of its own, and their lines in the log need not come in the order of the requests. */
+const ONE_CACHE: ProxyOptions = { withoutCommonOptions: true };
+
 describe("a proxy with --doh", () => {
   test("connects by a name that only the server knows; the second time without asking", async () => {
     using zone = startZone();
     using origin = echoOrigin();
-    await using proxy = await startProxy(["--doh", zone.url]);
+    await using proxy = await startProxy(["--doh", zone.url], ONE_CACHE);
     for (let round = 0; round < 2; round++) {
       const tunnel = await openTunnel({ proxyPort: proxy.port, host: "Site.Test", port: origin.port });
       tunnel.close();
@@ -82,7 +85,7 @@ describe("a proxy with --doh", () => {
 
   test("no such name, no host name, a server that fails: reply 4, and the log says which", async () => {
     using zone = startZone();
-    await using proxy = await startProxy(["--doh", zone.url]);
+    await using proxy = await startProxy(["--doh", zone.url], ONE_CACHE);
     expect(await refusalOf(proxy.port, "other.test")).toBe(4);
     expect(await refusalOf(proxy.port, "no host.test")).toBe(4);
     zone[Symbol.dispose]();
@@ -104,7 +107,7 @@ describe("a proxy with --doh", () => {
     const path = dir.file("config.toml");
     const configure = (url: string) => writeFileSync(path, `[dns]\nservers = ["${url}"]\n`);
     configure(zone.url);
-    await using proxy = await startProxy(["--config", path]);
+    await using proxy = await startProxy(["--config", path], ONE_CACHE);
     const connect = async () =>
       (await openTunnel({ proxyPort: proxy.port, host: "site.test", port: origin.port })).close();
     const reload = async () => {

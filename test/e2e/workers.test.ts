@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
 import { connectAdmin } from "../../src/admin/client.ts";
 import { until } from "../support/deadline.ts";
+import { childrenOf, socketCount } from "../support/descriptors.ts";
 import { echoOrigin, type Origin } from "../support/origin.ts";
 import { type ProxyProcess, startProxy } from "../support/proxy-process.ts";
 import { type ScratchDir, scratchDir } from "../support/scratch-dir.ts";
@@ -43,15 +44,7 @@ async function echo(tunnel: TestConnection, text: string): Promise<void> {
 }
 
 /** Workers, found as the children of the supervisor. */
-function workerPids(): number[] {
-  return readFileSync(`/proc/${proxy.pid}/task/${proxy.pid}/children`, "utf8").trim().split(" ").map(Number);
-}
-
-/** How many sockets a process has open. */
-function tcpTunnelsOf(pid: number): number {
-  const { stdout } = Bun.spawnSync(["ls", "-l", `/proc/${pid}/fd`]);
-  return stdout.toString().split("socket:").length - 1;
-}
+const workerPids = (): number[] => childrenOf(proxy.pid);
 
 async function admin(): ReturnType<typeof connectAdmin> {
   const ready = proxy.stderr.objects().find((line) => String(line["message"]).startsWith("ready"));
@@ -69,10 +62,10 @@ async function admin(): ReturnType<typeof connectAdmin> {
 describe.skipIf(process.platform !== "linux")("two workers", () => {
   test("serve one port, and the administrator sees their sums", async () => {
     await start();
-    const before = workerPids().map(tcpTunnelsOf);
+    const before = workerPids().map(socketCount);
     for (let i = 0; i < 40; i++) await echo(await open(), "hello");
     // The kernel chooses by a hash of the addresses: 40 clients all on one worker is a chance of 2 in 2^40.
-    const after = workerPids().map(tcpTunnelsOf);
+    const after = workerPids().map(socketCount);
     expect(after.every((count, index) => count > (before[index] ?? 0))).toBe(true);
     expect(await (await admin()).historical()).toBe(40);
     expect(await (await admin()).concurrent()).toBe(40);

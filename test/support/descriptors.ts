@@ -1,12 +1,20 @@
 /** The descriptors of another process, from outside: what it forgot to close shows here. Linux only. */
 
-import { readdirSync, readlinkSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 
-/** How many sockets the process has open; one that it has under several numbers counts once. */
+/** How many sockets the process and its children have open; one that is there under several numbers counts once. */
 export function socketCount(pid: number): number {
-  const directory = `/proc/${pid}/fd`;
-  const targets = readdirSync(directory).map((name) => targetOf(`${directory}/${name}`));
+  const targets = [pid, ...childrenOf(pid)].flatMap((each) => {
+    const directory = `/proc/${each}/fd`;
+    return readdirSync(directory).map((name) => targetOf(`${directory}/${name}`));
+  });
   return new Set(targets.filter((target) => target.startsWith("socket:"))).size;
+}
+
+/** The process ids of a process's children. */
+export function childrenOf(pid: number): number[] {
+  const text = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim();
+  return text === "" ? [] : text.split(" ").map(Number);
 }
 
 function targetOf(path: string): string {

@@ -52,6 +52,8 @@ export interface ProxyOptions {
   readonly descriptorsMax?: number;
   /** Leaves out the free ports that are given otherwise: the arguments say all. */
   readonly argumentsOnly?: boolean;
+  /** Leaves out `SOCKEYE_TEST_OPTIONS`: the test is about one way of doing it. */
+  readonly withoutCommonOptions?: boolean;
   /** Milliseconds until the ready line must be there; 15,000 when absent. */
   readonly readyLimitMs?: number;
 }
@@ -83,7 +85,12 @@ export interface ProxyProcess extends AsyncDisposable {
  * @throws Error with the whole of its stderr when it ends, or is not ready in time.
  */
 export async function startProxy(args: readonly string[] = [], options: ProxyOptions = {}): Promise<ProxyProcess> {
-  const serve = ["serve", ...(options.argumentsOnly ? [] : OWN_PORTS), ...COMMON_OPTIONS, ...args];
+  const serve = [
+    "serve",
+    ...(options.argumentsOnly ? [] : OWN_PORTS),
+    ...(options.withoutCommonOptions ? [] : COMMON_OPTIONS),
+    ...args,
+  ];
   const limit =
     options.descriptorsMax === undefined ? [] : ["sh", "-c", `ulimit -n ${options.descriptorsMax}; exec "$0" "$@"`];
   const child = Bun.spawn([...(options.prefix ?? []), ...limit, options.executable ?? executable, ...serve], {
