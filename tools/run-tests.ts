@@ -9,7 +9,11 @@
 import { spawn } from "node:child_process";
 import { dirname } from "node:path";
 
-type Step = { readonly name: string; readonly command: readonly string[] };
+type Step = {
+  readonly name: string;
+  readonly command: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+};
 
 const root = dirname(import.meta.dir);
 const bun = process.execPath;
@@ -22,10 +26,16 @@ const STATIC: readonly Step[] = [
 ];
 const UNIT: Step = { name: "unit tests", command: bunTest("./src", "./test/architecture") };
 const WHOLE: Step = { name: "simulation and end-to-end tests", command: bunTest("./test/simulation", "./test/e2e") };
+/** The same tests for other ways of doing the same: what a client sees must not depend on them. */
+const VARIANTS: readonly Step[] = ["--workers 2", "--splice always"].map((options) => ({
+  name: `end-to-end tests with ${options}`,
+  command: bunTest("./test/e2e"),
+  env: { SOCKEYE_TEST_OPTIONS: options },
+}));
 
 const SUITES: Readonly<Record<string, readonly Step[]>> = {
   ok: [...STATIC, UNIT],
-  all: [...STATIC, UNIT, WHOLE],
+  all: [...STATIC, UNIT, WHOLE, ...VARIANTS],
   interop: [
     { name: "Debian packages", command: ["sh", "test/interop/install-packages.sh"] },
     { name: "real peers", command: bunTest("./test/interop") },
@@ -38,7 +48,11 @@ const counts = { pass: 0, fail: 0, skip: 0 };
 async function run(step: Step): Promise<number> {
   process.stdout.write(`\n── ${step.name}\n`);
   const [file, ...args] = step.command;
-  const child = spawn(file as string, args, { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(file as string, args, {
+    cwd: root,
+    env: { ...process.env, ...step.env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   let report = "";
   const show = (chunk: Buffer) => {
     process.stdout.write(chunk);

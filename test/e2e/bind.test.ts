@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { until } from "../support/deadline.ts";
 import { socketCount } from "../support/descriptors.ts";
-import { type ProxyProcess, startProxy } from "../support/proxy-process.ts";
+import { type ProxyOptions, type ProxyProcess, startProxy } from "../support/proxy-process.ts";
 import { scratchDir } from "../support/scratch-dir.ts";
 import { TestConnection } from "../support/socks-client.ts";
 import { askProxy, readReply, type SocksRequest } from "../support/socks-request.ts";
@@ -22,11 +22,11 @@ afterAll(async () => {
   expect(await proxy.stop()).toBe(0);
 });
 
-async function startConfigured(toml: string): Promise<ProxyProcess> {
+async function startConfigured(toml: string, options: ProxyOptions): Promise<ProxyProcess> {
   using scratch = scratchDir();
   const file = scratch.file("sockeye.toml");
   writeFileSync(file, toml);
-  return await startProxy(["--config", file]);
+  return await startProxy(["--config", file], options);
 }
 
 const ask = (request: Partial<SocksRequest> = { user: USER }) =>
@@ -81,7 +81,8 @@ describe("BIND", () => {
 
   test("takes nobody but the host that is expected, and goes on waiting for it", async () => {
     const { control, reply } = await ask();
-    for (let i = 0; i < 3; i++) expect(await knock(reply.port, "127.0.0.9")).toBe("reset");
+    // Bun calls a connection refused that was reset before it looked.
+    for (let i = 0; i < 3; i++) expect(await knock(reply.port, "127.0.0.9")).toMatch(/^(reset|refused)$/);
     const peer = await TestConnection.open(reply.port);
     expect((await readReply(control)).rep).toBe(0);
     peer.send("expected");
@@ -130,7 +131,9 @@ describe("BIND", () => {
   test("has a time limit, a range of ports, an advertised address and a limit of listeners", async () => {
     const listen = '[{ address = "127.0.0.1", advertise = "203.0.113.5" }]';
     const bind = 'access = "all"\nwait = "400ms"\nports = "21320-21329"\nlisteners_per_address = 1\n';
-    await using own = await startConfigured(`[socks]\nlisten = ${listen}\n[bind]\n${bind}`);
+    // One process: each chooses its ports by itself, and with several the same one may come twice.
+    const oneProcess = { withoutCommonOptions: true };
+    await using own = await startConfigured(`[socks]\nlisten = ${listen}\n[bind]\n${bind}`, oneProcess);
     const isInRange = (port: number): boolean => port >= 21_320 && port <= 21_329;
     const request = { proxyPort: own.port };
     const { control, reply } = await ask(request);

@@ -220,16 +220,18 @@ describe("strangers", () => {
 
 describe("the end", () => {
   test("comes with the control connection, by FIN or by RST, and gives every socket back", async () => {
-    const before = socketCount(proxy.pid);
+    // A proxy of its own: no other test's sockets come and go.
+    await using own = await startProxy();
+    const before = socketCount(own.pid);
     for (const how of ["finish", "reset"] as const) {
-      const opened = await Promise.all(Array.from({ length: 20 }, () => associate()));
+      const opened = await Promise.all(Array.from({ length: 20 }, () => associate({ proxyPort: own.port })));
       for (const { send, socket } of opened) {
         send("x");
         await payloadOf(socket);
       }
-      expect(socketCount(proxy.pid)).toBe(before + 60);
+      expect(socketCount(own.pid)).toBe(before + 60);
       for (const { control } of opened) control[how]();
-      await until(() => socketCount(proxy.pid) === before, 10_000, "the sockets of the associations to close");
+      await until(() => socketCount(own.pid) === before, 10_000, "the sockets of the associations to close");
       for (const { socket } of opened) socket[Symbol.dispose]();
     }
   });
