@@ -21,8 +21,9 @@ export type Resolution =
 /** For those who begin to connect before both answers are there (RFC 8305 §3), and who tell what was done. */
 export interface ResolutionWatch {
   /**
-   * The answer for one family is there, possibly without any address. At most once for each family, and only before the
-   * promise settles; a resolver that gets both families at once does not call it.
+   * Addresses of one family are there, all of them and at least one, while the other family is still being asked for. At
+   * most once for each family, and only before the promise settles. That a family has none is said by the promise alone:
+   * until then, somebody else may know some.
    */
   readonly onFamily?: (family: 4 | 6, addresses: readonly string[]) => void;
   readonly onStep?: (step: ResolutionStep) => void;

@@ -114,20 +114,21 @@ describe("Connect", () => {
     }
   });
 
-  test("no address of either family: the client hears why", async () => {
-    const { told, watch, resolve } = setUp("a.example");
-    watch()?.onFamily?.(6, []);
-    watch()?.onFamily?.(4, []);
-    expect(told).toEqual([]);
-    await resolve({ kind: "not-found", detail: "the name does not exist" });
-    expect(told).toEqual([`failed ${Rep.HostUnreachable} the name does not exist`]);
-  });
-
-  test("ipv6-only, and the AAAA answer is empty before the A answer is there", async () => {
+  test("ipv6-only, and a name that has only IPv4", async () => {
     const { told, watch, resolve } = setUp("a.example", { way: { policy: "ipv6-only" } });
-    watch()?.onFamily?.(6, []);
+    watch()?.onFamily?.(4, ["192.0.2.1"]);
     await resolve({ kind: "addresses", addresses: ["192.0.2.1"] });
     expect(told).toEqual([`failed ${Rep.HostUnreachable} the name has no address that may be used (ipv6-only)`]);
+  });
+
+  test("one family failed at once, and the system knows the other in the end", async () => {
+    const { dialer, told, watch, resolve } = setUp("a.example");
+    watch()?.onFamily?.(6, ["2001:db8::1"]);
+    dialer.at(0).fail("ENETUNREACH");
+    expect(told).toEqual([]);
+    await resolve({ kind: "addresses", addresses: ["2001:db8::1", "192.0.2.1"] });
+    dialer.at(1).connect();
+    expect(told).toEqual(["connected 192.0.2.1"]);
   });
 
   test("a resolver that rejects is a bug, not a client that waits", async () => {

@@ -55,10 +55,8 @@ export class Connect implements DialRaceListener {
   #listener: ConnectListener | undefined;
   /** What the resolver did. BOUNDED by its deadline: a few queries to a few servers. */
   readonly #lookups: ResolutionStep[] = [];
-  /** Why the resolver gave no address, once it has said all. */
+  /** Why there is no address, once the resolver has said all. */
   #lookupDetail: string | undefined;
-  /** Both families have no address, and the resolver is about to say why. */
-  #hasNoAddress = false;
 
   constructor(ports: ConnectPorts, client: ConnectClient, dst: Address, listener: ConnectListener) {
     this.#ports = ports;
@@ -154,20 +152,15 @@ export class Connect implements DialRaceListener {
         : resolution.detail;
     const [address] = addresses;
     const ip = this.#race === undefined && addresses.length === 1 ? parseIp(address ?? "") : undefined;
-    if (this.#hasNoAddress) this.onLost("no-addresses");
-    else if (ip !== undefined && address !== undefined && allowsFamily(this.#policy, familyOf(address))) {
+    if (ip !== undefined && address !== undefined && allowsFamily(this.#policy, familyOf(address))) {
       this.#startSole(address, ip);
     } else this.#startedRace().add([4, 6], addresses);
   }
 
   onLost(reason: LostReason): void {
-    if (reason !== "no-addresses") {
-      this.#fail(replyForFailures(this.attempts), undefined);
-      return;
-    }
-    this.#hasNoAddress = true;
     //= rfc1928#6/rep-host-unreachable
-    if (this.#lookupDetail !== undefined) this.#fail(Rep.HostUnreachable, this.#lookupDetail);
+    if (reason === "no-addresses") this.#fail(Rep.HostUnreachable, this.#lookupDetail);
+    else this.#fail(replyForFailures(this.attempts), undefined);
   }
 
   #fail(rep: FailureRep, detail: string | undefined): void {

@@ -98,6 +98,9 @@ describe("NameResolver: by DNS over HTTP", () => {
     const broken = setUp({ "A a.example": found("192.0.2.1"), "AAAA a.example": FAILED });
     expect(await broken.resolver.resolve("a.example", broken.watch)).toMatchObject({ addresses: ["192.0.2.1"] });
     expect(broken.families).toEqual(["4: 192.0.2.1"]);
+    const half = setUp({ "A a.example": found("192.0.2.1"), "AAAA a.example": Promise.resolve(FAILED) });
+    await half.resolver.resolve("a.example", half.watch);
+    expect(half.families).toEqual(["4: 192.0.2.1"]);
   });
 
   test("not found is said once; a failure of either is a failure", async () => {

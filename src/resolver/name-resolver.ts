@@ -72,9 +72,7 @@ export class NameResolver implements Resolver {
     const outcomes = answers.map(async (answer, index): Promise<Outcome> => {
       const { outcome } = await answer;
       const family = families[index] === 6 ? 6 : 4;
-      // A failure is no answer for this family: it may still come from the system.
       if (outcome.kind === "addresses") watch.onFamily?.(family, outcome.addresses);
-      else if (outcome.kind === "none") watch.onFamily?.(family, []);
       return outcome;
     });
     return Promise.all(outcomes).then((all) => this.#conclude(all, watch));
