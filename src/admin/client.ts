@@ -77,7 +77,7 @@ export interface AdminClient {
 export async function connectAdmin(options: AdminClientOptions): Promise<AdminClient> {
   const encoder = new TextEncoder();
   const encode = (what: string, field: string | Uint8Array): Uint8Array => {
-    const bytes = typeof field === "string" ? encoder.encode(field) : field.slice();
+    const bytes = typeof field === "string" ? encoder.encode(field) : new Uint8Array(field);
     if (bytes.length < 1 || bytes.length > 255) throw new RangeError(`The ${what} must have 1 to 255 bytes`);
     return bytes;
   };

@@ -52,7 +52,8 @@ export class KernelAssociation implements Association {
   write(message: Uint8Array): void {
     if (message.length < 1 || message.length > MESSAGE_BYTES_MAX) throw new RangeError(`${message.length} bytes`);
     if (this.#state !== "open") return;
-    this.#unsent.push(message.slice());
+    // Not `slice`, which gives no copy where the message is a Buffer.
+    this.#unsent.push(new Uint8Array(message));
     this.#flush();
   }
 

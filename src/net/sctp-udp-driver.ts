@@ -43,7 +43,9 @@ export class UdpDriver {
 
   /** Takes a datagram. `packet` is a view that is valid during the call only. */
   receive(packet: Uint8Array, from: Path): void {
-    this.#options.endpoint.handlePacket(packet, from, this.#options.clock.nowMs());
+    // As what it says it is: the `slice` of a Buffer gives no copy, and the endpoint makes its copies by `slice`.
+    const bytes = new Uint8Array(packet.buffer, packet.byteOffset, packet.length);
+    this.#options.endpoint.handlePacket(bytes, from, this.#options.clock.nowMs());
     this.pump();
   }
 
@@ -174,7 +176,8 @@ class UdpAssociation implements Association {
   write(message: Uint8Array): void {
     if (message.length < 1 || message.length > MESSAGE_BYTES_MAX) throw new RangeError(`${message.length} bytes`);
     if (this.#state !== "open") return;
-    this.#unsent.push(message.slice());
+    // Not `slice`, which gives no copy where the message is a Buffer.
+    this.#unsent.push(new Uint8Array(message));
     this.#flush();
   }
 
