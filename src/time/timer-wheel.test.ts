@@ -45,6 +45,17 @@ describe("TimerWheel", () => {
     clock.advance(200_000);
   });
 
+  test("a deadline that is set by another one, and due already, does not wait for a lap", () => {
+    const clock = new ManualClock(0);
+    const wheel = new TimerWheel(clock);
+    const fired: number[] = [];
+    const second = new Deadline((nowMs) => fired.push(nowMs));
+    wheel.set(new Deadline((nowMs) => wheel.set(second, nowMs - 10)), 1000);
+    clock.advance(1000 + 3 * SLOT_MS);
+    expect(fired.length).toBe(1);
+    expect(wheel.count).toBe(0);
+  });
+
   test("Infinity clears", () => {
     const clock = new ManualClock(0);
     const wheel = new TimerWheel(clock);

@@ -103,7 +103,11 @@ export class TimerWheel {
     const nowTick = Math.floor(nowMs / SLOT_MS);
     // After a long sleep of the machine one lap visits every slot.
     const from = Math.max(this.#tick, nowTick - SLOTS + 1);
-    for (let tick = from; tick <= nowTick; tick++) this.#fireSlot(this.#slots[tick % SLOTS] as Deadline, nowMs);
+    for (let tick = from; tick <= nowTick; tick++) {
+      // Before it fires: a deadline that is set by another one and due already must not land where we have been.
+      this.#tick = tick + 1;
+      this.#fireSlot(this.#slots[tick % SLOTS] as Deadline, nowMs);
+    }
     this.#tick = nowTick + 1;
     this.#armNext();
   }
