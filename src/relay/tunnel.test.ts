@@ -12,7 +12,7 @@ function setUp(bufferSize = 1000, room: number = Number.POSITIVE_INFINITY, reset
   const totals = { bytes: 0 };
   const ends: TunnelEnd[] = [];
   const halfClosed = { count: 0 };
-  const time = { nowMs: 0 };
+  const time = { nowMs: 5 };
   const tunnel = new Tunnel(client, target, {
     settings,
     totals,
@@ -243,8 +243,51 @@ describe("Tunnel", () => {
     expect(ends).toEqual(["half-closed-timeout"]);
   });
 
+  test("kill sends no FIN, not even where the other side had sent one", () => {
+    const { client, target, ends, tunnel } = setUp();
+    target.peerFinishes();
+    expect(client.finSent).toBe(true);
+    tunnel.kill("killed");
+    expect(target.finSent).toBe(false);
+    expect(ends).toEqual(["killed"]);
+  });
+
+  test("a side that is gone leaves a half-closed tunnel, says so, and holds nothing any more", () => {
+    for (const gone of ["client", "target"] as const) {
+      const { halfClosed, tunnel, ...sockets } = setUp(1000, 0);
+      const other = gone === "client" ? "target" : "client";
+      sockets[gone].peerSends(bytesOf("held for the other"));
+      sockets[other].peerSends(bytesOf("held for the one"));
+      expect(tunnel.isHalfClosed).toBe(false);
+      sockets[gone].peerResets();
+      expect(sockets[other].isClosed).toBe(false);
+      expect(tunnel.isHalfClosed).toBe(true);
+      expect(halfClosed.count).toBe(1);
+      expect([tunnel[gone].queuedBytes, tunnel[other].queuedBytes]).toEqual([0, 18]);
+    }
+  });
+
+  test("a new buffer size holds in both directions", () => {
+    const { client, target, settings, tunnel } = setUp(10, 0);
+    for (const socket of [client, target]) socket.peerSends(new Uint8Array(10));
+    settings.bufferSize = 20;
+    tunnel.applyBufferSize();
+    expect([client.isPaused, target.isPaused]).toEqual([false, false]);
+  });
+
+  test("has the kernel look after both peers, or the one that is left", () => {
+    const { client, target, tunnel } = setUp(1000, 0);
+    tunnel.keepAlive(1000);
+    expect([client.keepAliveMs, target.keepAliveMs]).toEqual([1000, 1000]);
+    target.peerSends(bytesOf("held"));
+    target.peerResets();
+    tunnel.keepAlive(2000);
+    expect([client.keepAliveMs, target.keepAliveMs]).toEqual([2000, 1000]);
+  });
+
   test("knows when a byte last moved", () => {
     const { client, target, time, tunnel } = setUp(1000, 2);
+    expect(tunnel.lastActiveMs).toBe(5);
     time.nowMs = 10;
     client.peerSends(bytesOf("12345"));
     expect(tunnel.lastActiveMs).toBe(10);

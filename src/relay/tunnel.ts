@@ -117,8 +117,8 @@ export class Side implements BulkEnd {
   handleData(chunk: Uint8Array): void {
     this.#tunnel.touch();
     const { peer } = this;
-    // The other socket is gone, or going: nobody is left to take them.
-    if (peer.#closed || peer.#resetWhenDrained || peer.#finSent) return;
+    // Nobody is left to take them.
+    if (peer.#closed) return;
     let taken = 0;
     if (peer.#queue.size === 0) {
       taken = peer.#write(chunk);
@@ -135,16 +135,13 @@ export class Side implements BulkEnd {
 
   /** The socket takes bytes again. */
   handleDrain(): void {
-    if (this.#queue.size > 0) {
-      this.#tunnel.touch();
-      const before = this.bytesWritten;
-      this.#flush();
-      this.peer.applyBufferSize();
-      if (this.#queue.size === 0) this.#afterDrain();
-      this.#tunnel.handlePassed(this.bytesWritten - before);
-    } else {
-      this.#afterDrain();
-    }
+    if (this.#queue.size === 0) return;
+    this.#tunnel.touch();
+    const before = this.bytesWritten;
+    this.#flush();
+    this.peer.applyBufferSize();
+    if (this.#queue.size === 0) this.#afterDrain();
+    this.#tunnel.handlePassed(this.bytesWritten - before);
   }
 
   /** The socket's peer sent FIN. */

@@ -74,8 +74,8 @@ export class FakeSocket implements ConnectedSocket {
     this.isPaused = false;
   }
 
-  setKeepAlive(_isOn: boolean, delayMs: number): boolean {
-    this.keepAliveMs = delayMs;
+  setKeepAlive(isOn: boolean, delayMs: number): boolean {
+    this.keepAliveMs = isOn ? delayMs : undefined;
     return true;
   }
 
