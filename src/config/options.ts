@@ -74,8 +74,8 @@ export type RelayOptions = {
   readonly splice?: "auto" | "always" | "off";
   /**
    * Pipes of 1 MiB that splicing may have at once, one for each direction of a tunnel in which bytes are on the way; at
-   * most a 32nd of the descriptors. When there is no further one, tunnels are copied as without splicing. Read at the
-   * start only. Default: 128.
+   * most a 32nd of the descriptors. Each worker has its own. When there is no further one, tunnels are copied as
+   * without splicing. Read at the start only. Default: 128.
    */
   readonly splice_pipes?: number;
   /**

@@ -165,7 +165,7 @@ const RELAY: z.ZodType<RelayConfig> = table({
   splice_pipes: integer(1, 16_384)
     .prefault(128)
     .describe(
-      "Pipes of 1 MiB that splicing may have at once, one for each direction of a tunnel in which bytes are on the way; at most a 32nd of the descriptors. When there is no further one, tunnels are copied as without splicing. Read at the start only.",
+      "Pipes of 1 MiB that splicing may have at once, one for each direction of a tunnel in which bytes are on the way; at most a 32nd of the descriptors. Each worker has its own. When there is no further one, tunnels are copied as without splicing. Read at the start only.",
     ),
   keep_alive: duration("never")
     .prefault("1m")
