@@ -14,6 +14,7 @@ import { ListenError } from "../net/tcp-listener.ts";
 import { openStderrLog, type StderrLog } from "../observe/log.ts";
 import type { LogFields } from "../ports/log.ts";
 import { ExitStatus } from "./exit-status.ts";
+import { stopSignal } from "./stop-signal.ts";
 
 /** How long the diagnostics may take to be written at the end, in milliseconds. */
 const LOG_CLOSE_MS = 1000;
@@ -39,7 +40,12 @@ export async function runServe(
     return ExitStatus.Failed;
   }
   // Whoever has read the ready line may send signals.
-  const stopped = stopSignal();
+  const stopped = stopSignal({
+    clock: systemClock,
+    isUnderNpm: process.env["npm_lifecycle_event"] === "start",
+    on: (name, listener) => process.on(name, listener),
+    exit: () => process.exit(ExitStatus.Interrupted),
+  });
   surviveBugs(log);
   process.on("SIGHUP", () => reloadApp(app, log, reload));
   log.info(...readyLine(app));
@@ -105,18 +111,4 @@ function reloadApp(app: App, log: StderrLog, reload: () => ConfigResult): void {
   app.reload(result.value);
   log.info(`reloaded: socks ${app.socksEndpoints.join(" ")}`, { socks: app.socksEndpoints });
   log.configure(result.value.log);
-}
-
-/** Resolves at the first SIGTERM or SIGINT. The second ends the program at once. */
-function stopSignal(): Promise<void> {
-  return new Promise((resolve) => {
-    let isStopping = false;
-    const onSignal = () => {
-      if (isStopping) process.exit(ExitStatus.Interrupted);
-      isStopping = true;
-      resolve();
-    };
-    process.on("SIGTERM", onSignal);
-    process.on("SIGINT", onSignal);
-  });
 }
