@@ -169,6 +169,13 @@ describe("CONNECT", () => {
     });
   }
 
+  test("a reset by a client that was refused is not given as a reason for the refusal", () => {
+    const { client, dial, events } = asked();
+    dial.fail("ECONNREFUSED");
+    client.peerResets("EPIPE");
+    expect(events.records).toMatchObject([{ reply: 5, end: "refused", detail: undefined }]);
+  });
+
   test("a request that cannot be read is reported as any other that is refused", () => {
     const { accept, events, context } = fakeProxy();
     const client = accept();

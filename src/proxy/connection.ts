@@ -418,7 +418,8 @@ export class Connection implements SocketOwner, CommandHost {
       udp,
       lookups: this.#command?.lookups ?? [],
       end,
-      detail: this.#detail ?? code,
+      // How the client closes after a refusal says nothing about it.
+      detail: this.#detail ?? (end === "refused" ? undefined : code),
     });
   }
 }
