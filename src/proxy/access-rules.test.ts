@@ -48,8 +48,9 @@ describe("AccessRules", () => {
     for (const address of ["128.0.0.1", "126.255.255.255", "64:ff9b::8.8.8.8", "2002:808:808::1", "2001:db8::7f00:1"]) {
       expect(allows(address)).toBe(true);
     }
-    // Not the well-known prefix: the bits between are not zero.
-    expect(allows("64:ff9b:0:1::7f00:1")).toBe(true);
+    // Each one bit or group away from the prefixes that count.
+    const NEAR = ["64:ff9b:0:1::7f00:1", "164:ff9b::7f00:1", "65:ff9b::7f00:1", "64:fe9b::7f00:1", "64:ff9c::7f00:1"];
+    for (const address of [...NEAR, "2001:7f00:1::1", "2102:7f00:1::1"]) expect(allows(address)).toBe(true);
   });
 
   test("a rule for IPv6 holds for the IPv6 address, embedded IPv4 or not", () => {

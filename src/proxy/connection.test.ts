@@ -129,6 +129,51 @@ describe("CONNECT", () => {
     expect(server.concurrent()).toBe(0);
   });
 
+  test("a socket that takes nothing yet is not a dead one", () => {
+    const { accept, dialer } = fakeProxy();
+    const client = accept(new FakeSocket(0));
+    client.peerSends(bytes(GREETING, CONNECT));
+    expect(client.isClosed).toBe(false);
+    dialer.at(0).connect();
+    client.drain();
+    expect([...client.allWritten()]).toEqual([5, 0, ...SUCCESS]);
+  });
+
+  test("each handshake is counted once and forgotten once, whatever becomes of the client", () => {
+    const { accept, dialer, clients } = fakeProxy();
+    const handshakes = (): number => {
+      const entry = clients.enter("127.0.0.1", { connections: 0, connectionsPerAddress: 0, handshakesPerAddress: 0 });
+      if (typeof entry === "string") throw new Error(entry);
+      clients.handshakeEnded(entry);
+      clients.leave(entry);
+      return entry.handshakes;
+    };
+    const waiting = accept();
+    expect(handshakes()).toBe(1);
+    const refused = accept();
+    refused.peerSends(bytes(GREETING, CONNECT));
+    expect(handshakes()).toBe(1);
+    dialer.at(0).fail("ECONNREFUSED");
+    expect(handshakes()).toBe(1);
+    refused.peerResets();
+    const connected = accept();
+    connected.peerSends(bytes(GREETING, CONNECT));
+    dialer.at(1).connect().peerResets();
+    expect(handshakes()).toBe(1);
+    accept().peerSends(Uint8Array.of(4));
+    expect(handshakes()).toBe(1);
+    waiting.peerResets();
+    expect(handshakes()).toBe(0);
+  });
+
+  test("what breaks the protocol is told to the log and counted", () => {
+    const { accept, events, context } = fakeProxy();
+    accept().peerSends(bytes("GET / HTTP/1.1"));
+    accept().peerSends(bytes(GREETING, [5, 9]));
+    expect(events.others).toEqual(["fault bad-version", "fault bad-command"]);
+    expect(context.counters.faults).toBe(2);
+  });
+
   test("a client that dies of the reply itself takes the target with it", () => {
     const { client, dial, server, events } = asked();
     client.peerResetsUnnoticed();
@@ -287,6 +332,14 @@ describe("time limits", () => {
     expect(context.counters.idleTimeouts).toBe(1);
   });
 
+  test("idle, where connecting has no limit", () => {
+    const { client, clock } = tunnelled({
+      change: { timeouts: { connectMs: 0, idleMs: 60_000, halfClosedMs: 0, keepAliveMs: 0 } },
+    });
+    clock.advance(60_000 + 2 * SLOT_MS);
+    expect(client.isTerminated).toBe(true);
+  });
+
   test("half-closed: its own limit, counted from the last byte", () => {
     const { client, target, clock, events } = tunnelled();
     clock.advance(20_000);
@@ -308,6 +361,7 @@ describe("time limits", () => {
     client.peerFinishes();
     clock.advance(1e9);
     expect(client.isClosed).toBe(false);
+    expect(client.keepAliveMs).toBeUndefined();
     expect(context.wheel.count).toBe(0);
   });
 
@@ -449,6 +503,31 @@ describe("users", () => {
     await settle();
     expect(late.dialer.dials.length).toBe(0);
     expect(late.events.others).toEqual(["fault handshake-timeout"]);
+  });
+
+  test("a FIN during a late verdict: a client that has asked for nothing gets FIN back with the verdict", async () => {
+    const { accept, hasher, server, context } = fakeProxy({ users: HASHED });
+    const client = accept();
+    client.peerSends(bytes(USER_GREETING, userpass("alice", "right"), [5, 1]));
+    client.peerFinishes();
+    expect(client.finSent).toBe(false);
+    hasher.asked[0]?.answer(true);
+    await settle();
+    expect([...client.allWritten()]).toEqual([5, 2, 1, 0]);
+    expect(client.finSent).toBe(true);
+    client.closeIfFinished();
+    expect(server.concurrent()).toBe(0);
+    expect(context.wheel.count).toBe(0);
+  });
+
+  test("a wrong password of a client that has left by then is nobody's", async () => {
+    const { accept, hasher, events } = fakeProxy({ users: HASHED });
+    const client = accept();
+    client.peerSends(bytes(USER_GREETING, userpass("alice", "wrong")));
+    client.peerResets();
+    hasher.asked[0]?.answer(false);
+    await settle();
+    expect(events.others).toEqual([]);
   });
 
   test("a FIN during a late verdict: the request that came before it is carried out", async () => {

@@ -136,11 +136,13 @@ describe("descriptors", () => {
   });
 
   test("once stopping, nobody is accepted again", async () => {
-    const { accept, accepting, server } = fakeProxy({ capacity: 1 });
+    const { accept, accepting, clock, context, server } = fakeProxy({ capacity: 1 });
     const client = accept();
     const drained = server.drained();
     client.peerResets();
     await drained;
+    expect(context.wheel.count).toBe(0);
+    clock.advance(10_000);
     expect(accepting).toEqual([false]);
   });
 });

@@ -98,6 +98,19 @@ describe("hashes", () => {
     expect(await again).toBe("refused");
   });
 
+  test("what a hash costs is its memory as often as it is passed over", () => {
+    const passes = "$argon2id$v=19$m=32768,t=4,p=1$c2FsdA$aGFzaA";
+    const memory = "$argon2id$v=19$m=65536,t=1,p=1$c2FsdA$aGFzaA";
+    for (const users of [
+      [hashed("a", passes), hashed("b", memory)],
+      [hashed("b", memory), hashed("a", passes)],
+    ]) {
+      const { check, hasher } = setUp(users);
+      check("nobody", "x");
+      expect(hasher.asked).toMatchObject([{ phc: passes }]);
+    }
+  });
+
   test("a wrong plain password costs a hash, too, where there is one", async () => {
     const { check, hasher, answer } = setUp([hashed("alice", COSTLY), plain("carol", "right")]);
     expect(check("carol", "right")).toBe("accepted");
@@ -177,6 +190,19 @@ describe("a new list", () => {
     directory.replace([plain("alice", "x")], LIMITS);
     await answer(0, true);
     expect(await verdict).toBe("refused");
+  });
+
+  test("brings its own limits, and its own costliest hash", async () => {
+    const { directory, check, hasher, answer } = setUp([hashed("bob", COSTLY), plain("alice", "x")]);
+    directory.replace([hashed("carol", CHEAP), plain("alice", "x")], { hashChecks: 1, hashQueue: 0 });
+    const unknown = check("bob", "right");
+    expect(hasher.asked).toMatchObject([{ phc: CHEAP }]);
+    expect(await check("carol", "right")).toBe("busy");
+    await answer(0, true);
+    expect(await unknown).toBe("refused");
+    directory.replace([plain("alice", "x")], LIMITS);
+    // Without a hash anywhere, nobody waits for one.
+    expect(check("bob", "right")).toBe("refused");
   });
 
   test("may be empty", () => {
