@@ -41,12 +41,7 @@ function barsOf(results: Results, workload: Workload, metric: Metric): Bar[] {
   return results.servers.flatMap((server): Bar[] => {
     if (metric.proxiesOnly && server.id === "direct") return [];
     const summary = summaryOf(results, workload.id, server.id, metric.key);
-    const colour = server.id.startsWith("sockeye")
-      ? "ours"
-      : /floor|direct|prototype/.test(server.id)
-        ? "limit"
-        : "peer";
-    return summary === undefined ? [] : [{ label: server.title.replaceAll("*", ""), summary, colour }];
+    return summary === undefined ? [] : [{ label: server.title.replaceAll("*", ""), summary, colour: server.kind }];
   });
 }
 

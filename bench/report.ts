@@ -1,5 +1,5 @@
 /**
- * Results as Markdown: a table for each workload, and what the project has promised.
+ * Results as Markdown: a table for each workload, and how the project's aims stand.
  *
  * usage: bun bench/report.ts RESULTS.json        writes docs/benchmarks.md and its charts
  */
@@ -7,8 +7,9 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 
+import { standings } from "./aims.ts";
 import { plot } from "./plot.ts";
-import { type Results, ratioOf, summaryOf } from "./results.ts";
+import { type Results, summaryOf } from "./results.ts";
 import type { Summary } from "./statistics.ts";
 import { type Metric, WORKLOADS, type Workload } from "./workloads.ts";
 
@@ -48,57 +49,18 @@ function tableOf(results: Results, workload: Workload, draw: Draw): string[] {
   ];
 }
 
-/** What was promised: Sockeye's number divided by a reference's, and the most that may come out. */
-const PROMISES: readonly {
-  readonly text: string;
-  readonly workload: string;
-  readonly key: string;
-  readonly reference: string;
-  readonly max: number;
-}[] = [
-  { text: "CPU a connection", workload: "conn", key: "cpu_us_each", reference: "bun-prototype", max: 1.3 },
-  { text: "CPU an echo, 100 tunnels", workload: "echo-100", key: "cpu_us_each", reference: "bun-prototype", max: 1.3 },
-  {
-    text: "CPU a GiB, 8 streams down",
-    workload: "bulk-down-8",
-    key: "cpu_s_per_gib",
-    reference: "bun-prototype",
-    max: 1.3,
-  },
-  { text: "CPU a connection", workload: "conn", key: "cpu_us_each", reference: "epoll-floor", max: 1.25 },
-  { text: "CPU an echo, 100 tunnels", workload: "echo-100", key: "cpu_us_each", reference: "epoll-floor", max: 1.25 },
-  {
-    text: "CPU a GiB, 1 stream down",
-    workload: "bulk-down-1",
-    key: "cpu_s_per_gib",
-    reference: "splice-floor",
-    max: 1.3,
-  },
-  {
-    text: "CPU a GiB, 8 streams down",
-    workload: "bulk-down-8",
-    key: "cpu_s_per_gib",
-    reference: "splice-floor",
-    max: 1.3,
-  },
-];
-
-function promises(results: Results): string[] {
-  const title = (id: string): string => results.servers.find((server) => server.id === id)?.title ?? id;
-  const lines = PROMISES.flatMap((promise) => {
-    const ratio = ratioOf(results, promise.workload, promise.key, "sockeye", promise.reference);
-    if (ratio === undefined) return [];
-    const kept = ratio.median <= promise.max ? "yes" : "not yet";
-    return [row([promise.text, title(promise.reference), shown(ratio, 2), `${promise.max}`, kept])];
-  });
+function aims(results: Results): string[] {
+  const lines = standings(results).map(({ text, reference, value, limit, isReached }) =>
+    row([text, reference, shown(value, 2), limit, isReached ? "yes" : "not yet"]),
+  );
   if (lines.length === 0) return [];
   return [
-    "### Sockeye against its floors",
+    "### Sockeye and its aims",
     "",
     "Ratios are taken round by round, then the median of them.",
     "",
-    row(["", "divided by", "ratio", "aim", "reached"]),
-    row(["---", "---", "---:", "---:", "---"]),
+    row(["", "divided by", "value", "aim", "reached"]),
+    row(["---", "---", "---:", "---", "---"]),
     ...lines,
     "",
   ];
@@ -115,7 +77,7 @@ export function report(results: Results, draw: Draw = () => undefined): string {
     `${machine.memoryGib} GiB and Bun ${machine.bun}; the machine's load average was ${results.loadAverage.toFixed(2)} when it began.`,
     `Medians, and in brackets the lowest and the highest round. ${versions.map((server) => `${server.title} ${server.version}`).join(", ")}.`,
     "",
-    ...promises(results),
+    ...aims(results),
     ...WORKLOADS.flatMap((workload) => tableOf(results, workload, draw)),
   ].join("\n");
 }

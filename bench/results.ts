@@ -25,7 +25,12 @@ export interface Results {
   readonly loadAverage: number;
   readonly machine: Machine;
   /** In the order in which they are shown. */
-  readonly servers: readonly { readonly id: string; readonly title: string; readonly version: string }[];
+  readonly servers: readonly {
+    readonly id: string;
+    readonly title: string;
+    readonly kind: "limit" | "ours" | "peer";
+    readonly version: string;
+  }[];
   readonly samples: readonly Sample[];
 }
 

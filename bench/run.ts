@@ -219,7 +219,7 @@ async function main(plan: Plan): Promise<void> {
       machine: thisMachine(),
       servers: plan.servers
         .filter((server) => samples.some((sample) => sample.server === server.id))
-        .map((server) => ({ id: server.id, title: server.title, version: versionOf(server) })),
+        .map((server) => ({ id: server.id, title: server.title, kind: server.kind, version: versionOf(server) })),
       samples,
     };
     mkdirSync(join(plan.out, ".."), { recursive: true });
