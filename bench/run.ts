@@ -121,6 +121,13 @@ const suits = (workload: Workload, server: Server): boolean =>
   (workload.needs === undefined || server.can.includes(workload.needs)) &&
   !(workload.proxiesOnly && server.id === "direct");
 
+/**
+ * Warms a server whose memory is measured: more would fill a collected heap with garbage before the tunnels come, and
+ * the first figure would be as much too high as the difference too low.
+ */
+const FRESH_CONNECTIONS = 1000;
+const FRESH_ROUNDS_MAX = 3;
+
 /** Starts servers and brings them to the state in which they are measured. */
 class Starter {
   readonly #scratch: string;
@@ -134,14 +141,14 @@ class Starter {
   }
 
   /**
-   * A new instance, warm; undefined when the server is not on this machine. A peer that does not start is left out of
+   * A new instance, warmed by so many connections; undefined when the server is not on this machine. A peer that does not start is left out of
    * the comparison; what is ours must start.
    */
-  async start(server: Server, withUser: boolean): Promise<RunningServer | undefined> {
+  async start(server: Server, withUser: boolean, connections: number): Promise<RunningServer | undefined> {
     try {
       const instance = await startServer(server, this.#scratch, withUser);
-      if (instance === undefined || server.warmUpConnections === 0) return instance;
-      const load = ["conn", "--concurrency", "50", "--count", `${server.warmUpConnections}`];
+      if (instance === undefined || connections === 0) return instance;
+      const load = ["conn", "--concurrency", "50", "--count", `${connections}`];
       await generate(load, instance, this.#originPort, withUser);
       return instance;
     } catch (error) {
@@ -154,7 +161,9 @@ class Starter {
   /** The instance that runs for the whole benchmark, one with and one without a user. */
   async shared(server: Server, withUser: boolean): Promise<RunningServer | undefined> {
     const key = `${server.id} ${withUser}`;
-    if (!this.#running.has(key)) this.#running.set(key, await this.start(server, withUser));
+    if (!this.#running.has(key)) {
+      this.#running.set(key, await this.start(server, withUser, server.warmUpConnections));
+    }
     return this.#running.get(key);
   }
 
@@ -179,12 +188,12 @@ async function runAll(plan: Plan, originPort: number, scratch: string): Promise<
   try {
     for (let round = 0; round < plan.rounds; round++) {
       for (const workload of plan.workloads) {
-        // Memory hardly varies, and each sample wants a server of its own and seconds of waiting: once will do.
-        if (workload.fresh && round > 0) continue;
+        // Each sample wants a server of its own, and seconds of waiting.
+        if (workload.fresh && round >= FRESH_ROUNDS_MAX) continue;
         for (const server of plan.servers) {
           if (!suits(workload, server)) continue;
           if (workload.fresh) {
-            const instance = await starter.start(server, false);
+            const instance = await starter.start(server, false, FRESH_CONNECTIONS);
             if (instance) await add(workload, server, round, instance);
             await instance?.stop();
           } else {
