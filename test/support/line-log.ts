@@ -8,6 +8,9 @@ type Waiter = {
   readonly reject: (error: Error) => void;
 };
 
+/** Enough to see what went wrong, few enough to be read. */
+const SHOWN_LINES_MAX = 30;
+
 export class LineLog {
   /** Complete lines without their newline, in order. UNBOUNDED: a test's output. */
   readonly lines: string[] = [];
@@ -31,13 +34,13 @@ export class LineLog {
     }
     if (rest !== "") this.#add(rest);
     this.#ended = true;
-    for (const waiter of this.#waiters) waiter.reject(new Error(`${this.#name} ended; it said:\n${this.text()}`));
+    for (const waiter of this.#waiters) waiter.reject(new Error(`${this.#name} ended; it said:\n${this.#tail()}`));
   }
 
   /** The first line from index `from` on that `matches`, now or later. */
   async waitFor(matches: (line: string) => boolean, limitMs = 10_000, from = 0): Promise<string> {
     for (const line of this.lines.slice(from)) if (matches(line)) return line;
-    if (this.#ended) throw new Error(`${this.#name} has no such line; it said:\n${this.text()}`);
+    if (this.#ended) throw new Error(`${this.#name} has no such line; it said:\n${this.#tail()}`);
     let waiter: Waiter | undefined;
     const found = new Promise<string>((resolve, reject) => {
       waiter = { matches, resolve, reject };
@@ -46,7 +49,7 @@ export class LineLog {
     try {
       return await within(found, limitMs, `a line on ${this.#name}`);
     } catch (error) {
-      throw new Error(`${error instanceof Error ? error.message : error}; it said:\n${this.text()}`, { cause: error });
+      throw new Error(`${error instanceof Error ? error.message : error}; it said:\n${this.#tail()}`, { cause: error });
     } finally {
       if (waiter) this.#waiters.delete(waiter);
     }
@@ -60,6 +63,11 @@ export class LineLog {
   /** The lines that are JSON objects, parsed. */
   objects(): Record<string, unknown>[] {
     return this.lines.filter((line) => line.startsWith("{")).map((line) => JSON.parse(line) as Record<string, unknown>);
+  }
+
+  /** The last lines: what an error shows. */
+  #tail(): string {
+    return this.lines.slice(-SHOWN_LINES_MAX).join("\n");
   }
 
   #add(line: string): void {
