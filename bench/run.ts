@@ -10,6 +10,7 @@ import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { build } from "./build.ts";
+import { adopt } from "./children.ts";
 import { thisMachine } from "./machine.ts";
 import { report } from "./report.ts";
 import type { Results, Sample } from "./results.ts";
@@ -96,16 +97,14 @@ async function generate(
   originPort: number,
   withUser: boolean,
 ): Promise<Record<string, unknown>> {
-  const load = Bun.spawn(
-    [
-      build("load"),
-      ...args,
-      ...["--proxy", `${server.port}`, "--origin", `${originPort}`],
-      ...(server.pid === undefined ? [] : ["--pid", `${server.pid}`]),
-      ...(withUser ? ["--user", `${USER.name}:${USER.password}`] : []),
-    ],
-    { stdout: "pipe", stderr: "pipe" },
-  );
+  const command = [
+    build("load"),
+    ...args,
+    ...["--proxy", `${server.port}`, "--origin", `${originPort}`],
+    ...(server.pid === undefined ? [] : ["--pid", `${server.pid}`]),
+    ...(withUser ? ["--user", `${USER.name}:${USER.password}`] : []),
+  ];
+  const load = adopt(Bun.spawn(command, { stdout: "pipe", stderr: "pipe" }));
   const [status, stdout, stderr] = await Promise.all([
     load.exited,
     new Response(load.stdout).text(),
@@ -214,7 +213,8 @@ async function main(plan: Plan): Promise<void> {
   const began = new Date().toISOString();
   const loadAverage = loadavg()[0] ?? 0;
   const scratch = mkdtempSync(join(tmpdir(), "sockeye-bench-"));
-  const origin = Bun.spawn([build("load"), "origin"], { stdin: "ignore", stdout: "pipe", stderr: "inherit" });
+  process.on("exit", () => rmSync(scratch, { recursive: true, force: true }));
+  const origin = adopt(Bun.spawn([build("load"), "origin"], { stdin: "ignore", stdout: "pipe", stderr: "inherit" }));
   try {
     const { value } = await origin.stdout.getReader().read();
     const originPort = Number(new TextDecoder().decode(value));
@@ -238,7 +238,6 @@ async function main(plan: Plan): Promise<void> {
   } finally {
     origin.kill();
     await origin.exited;
-    rmSync(scratch, { recursive: true, force: true });
   }
 }
 

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { freePort } from "../test/support/free-port.ts";
 import { OTHER_PORTS } from "../test/support/proxy-process.ts";
 import { build } from "./build.ts";
+import { adopt } from "./children.ts";
 
 /** The user of the workloads that authenticate. */
 export const USER = { name: "bench", password: "correct horse" } as const;
@@ -287,12 +288,14 @@ export async function startServer(
   const command = server.command(port, scratch, withUser);
   if (command === undefined) return undefined;
   const log = Bun.file(join(scratch, `${server.id}-${port}.stderr`));
-  const child = Bun.spawn([...command], {
-    stdin: "ignore",
-    stdout: "ignore",
-    stderr: log,
-    env: { ...process.env, SOCKEYE_STATE_DIR: join(scratch, "state") },
-  });
+  const child = adopt(
+    Bun.spawn([...command], {
+      stdin: "ignore",
+      stdout: "ignore",
+      stderr: log,
+      env: { ...process.env, SOCKEYE_STATE_DIR: join(scratch, "state") },
+    }),
+  );
   await accepts(port, child, `${server.id}: ${command.join(" ")}`, log);
   return {
     port,
