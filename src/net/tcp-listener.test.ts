@@ -121,7 +121,7 @@ describe("TcpListener", () => {
     await echoes(connection, "before");
     listener.close();
     await echoes(connection, "after");
-    expect(TestConnection.open(listener.port)).rejects.toThrow();
+    await expect(TestConnection.open(listener.port)).rejects.toThrow();
     connection.reset();
   });
 
