@@ -35,5 +35,6 @@ export function errnoName(errno: number): string {
   return NAMES[errno] ?? `E${errno}`;
 }
 
+export const EINTR = 4;
 export const EAGAIN = 11;
 export const EINPROGRESS = 115;

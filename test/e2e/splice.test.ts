@@ -3,10 +3,11 @@
  * to move much, and spliced from the first byte. What the peers see must not differ.
  */
 
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, spyOn, test } from "bun:test";
 import { createHash } from "node:crypto";
 import { readdirSync } from "node:fs";
-import { libc, SOL_SOCKET } from "../../src/net/libc.ts";
+import { EINTR } from "../../src/net/errno.ts";
+import { type Libc, libc, SOL_SOCKET } from "../../src/net/libc.ts";
 import { Splicer } from "../../src/net/splice/splicer.ts";
 import type { BulkOptions } from "../../src/relay/tunnel.ts";
 import { settled } from "../support/deadline.ts";
@@ -19,6 +20,7 @@ import { openTunnelRig, type Peer, type RigOptions, type TunnelRig } from "../su
 
 const MIB = 1_048_576;
 const SEND_BUFFER = 65_536;
+const ETIMEDOUT = 110;
 const SO_SNDBUF = 7;
 const SO_RCVBUF = 8;
 
@@ -302,6 +304,73 @@ describe.skipIf(process.platform !== "linux")("splice", () => {
     expect(rig.tunnel.isAway).toBe(false);
   });
 
+  test("calls that a signal interrupts are made again", async () => {
+    const c = libc as Libc;
+    let calls = 0;
+    let isInterrupted = false;
+    const interrupted: Libc = {
+      ...c,
+      splice: (...args) => {
+        isInterrupted = ++calls % 3 === 0;
+        return isInterrupted ? -1 : c.splice(...args);
+      },
+      errno: () => (isInterrupted ? EINTR : c.errno()),
+    };
+    await withSplicer(interrupted, async (bulk) => {
+      using rig = await openTunnelRig({ bulk });
+      const bytes = noise(16 * MIB, 19);
+      rig.client.send(bytes);
+      rig.client.finish();
+      expect(await rig.target.ended()).toBe("fin");
+      expect(rig.target.sha256()).toBe(sha256(bytes));
+      expect(calls).toBeGreaterThan(3);
+    });
+  });
+
+  test("a socket that fails ends its tunnel, and its peer is reset after the bytes", async () => {
+    const c = libc as Libc;
+    let failing = -1;
+    const poor: Libc = {
+      ...c,
+      splice: (from, ...rest) => (from === failing ? -1 : c.splice(from, ...rest)),
+      errno: () => (failing >= 0 ? ETIMEDOUT : c.errno()),
+    };
+    await withSplicer(poor, async (bulk) => {
+      using rig = await openTunnelRig({ bulk });
+      rig.client.send(noise(MIB, 20));
+      await rig.target.until(() => rig.target.received === MIB, "the bytes");
+      failing = (rig.tunnel.client.stream as unknown as { readonly fd: number }).fd;
+      rig.client.send(Uint8Array.of(1));
+      expect(await rig.over).toBe("client-lost");
+      expect(await rig.target.ended()).toBe("reset");
+    });
+  });
+
+  test("a bug of ours ends its tunnel, and is not kept quiet", async () => {
+    const c = libc as Libc;
+    const bug = new Error("a bug");
+    let hasBug = false;
+    const faulty: Libc = {
+      ...c,
+      splice: (...args) => {
+        if (hasBug) throw bug;
+        return c.splice(...args);
+      },
+    };
+    const report = spyOn(globalThis, "reportError").mockImplementation(() => undefined);
+    await withSplicer(faulty, async (bulk) => {
+      using rig = await openTunnelRig({ bulk });
+      hasBug = true;
+      rig.client.send(Uint8Array.of(1));
+      expect(await rig.target.ended()).toBe("reset");
+      expect(report.mock.calls).toEqual([[bug]]);
+      hasBug = false;
+      using next = await openTunnelRig({ bulk });
+      next.client.send(Uint8Array.of(1));
+      await next.target.until(() => next.target.received === 1, "the next tunnel's byte");
+    }).finally(() => report.mockRestore());
+  });
+
   test("without pipes tunnels are copied, and stand-still readers stop nobody else", async () => {
     const scarce = Splicer.open({ pipes: 1, keepsSmall: false });
     await scarce?.ready;
@@ -359,4 +428,14 @@ async function randomTunnel(open: () => Promise<TunnelRig>, seed: number): Promi
   target.reset();
   expect(await client.ended()).toBe("reset");
   expect(await rig.over).toBe("target-reset");
+}
+
+/** Runs `use` with a splicer of its own on another C library, every tunnel spliced from its first byte. */
+async function withSplicer(c: Libc, use: (bulk: BulkOptions) => Promise<void>): Promise<void> {
+  const mover = Splicer.open({ pipes: 4, keepsSmall: true }, c);
+  if (mover === undefined) throw new Error("this Linux has no splice");
+  await mover.ready;
+  await use({ mover, when: "always" });
+  expect(mover.tunnels).toBe(0);
+  mover.close();
 }

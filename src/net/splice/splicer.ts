@@ -7,7 +7,7 @@
  */
 
 import type { BulkEnd, BulkMover, BulkTunnel } from "../../ports/bulk.ts";
-import { EAGAIN, errnoName } from "../errno.ts";
+import { EAGAIN, EINTR, errnoName } from "../errno.ts";
 import {
   EPOLLERR,
   EPOLLHUP,
@@ -62,9 +62,9 @@ export class Splicer implements BulkMover, EndKeeper {
   }
 
   /** A splicer, where the system has what it needs. It takes tunnels some turns of the event loop later. */
-  static open(options: SplicerOptions): Splicer | undefined {
-    const epoll = libc === undefined ? undefined : Epoll.open(libc);
-    return libc === undefined || epoll === undefined ? undefined : new Splicer(libc, epoll, options);
+  static open(options: SplicerOptions, c: Libc | undefined = libc): Splicer | undefined {
+    const epoll = c === undefined ? undefined : Epoll.open(c);
+    return c === undefined || epoll === undefined ? undefined : new Splicer(c, epoll, options);
   }
 
   /** Whether it takes tunnels. */
@@ -162,23 +162,22 @@ export class Splicer implements BulkMover, EndKeeper {
     end.pipe ??= this.#pipes.take();
     const { pipe } = end;
     if (pipe === undefined) return false;
-    const count = this.#libc.splice(end.fd, null, pipe.writeFd, null, PIPE_BYTES, FLAGS);
+    const count = this.#splice(end.fd, pipe.writeFd, PIPE_BYTES);
     if (count > 0) {
       end.held += count;
       this.#deliver(end);
       end.smallReads = count < SMALL_BYTES ? end.smallReads + 1 : 0;
       return end.smallReads < this.#smallReadsMax;
     }
-    const errno = count < 0 ? this.#libc.errno() : 0;
     // The socket has bytes and the pipe takes none: it is full before the buffer size is reached.
-    if (errno === EAGAIN && end.held > 0) return false;
+    if (count === -EAGAIN && end.held > 0) return false;
     if (end.held === 0) this.#dropPipe(end);
     if (count === 0) {
       // After a write has met a RST, the end of the data looks like FIN.
       end.isDry = true;
       end.hasEnded = end.code === undefined;
-    } else if (errno !== EAGAIN) {
-      this.#fail(end, errnoName(errno));
+    } else if (count !== -EAGAIN) {
+      this.#fail(end, errnoName(-count));
       end.isDry = true;
     }
     return true;
@@ -189,20 +188,29 @@ export class Splicer implements BulkMover, EndKeeper {
     const { pipe, other } = end;
     if (pipe === undefined) return;
     while (end.held > 0) {
-      const count = this.#libc.splice(pipe.readFd, null, other.fd, null, end.held, FLAGS);
+      const count = this.#splice(pipe.readFd, other.fd, end.held);
+      if (count === -EAGAIN) return;
       if (count <= 0) {
-        const errno = count < 0 ? this.#libc.errno() : 0;
-        if (errno !== EAGAIN) {
-          this.#fail(other, errnoName(errno));
-          this.#dropPipe(end);
-          end.isDry = true;
-        }
+        this.#fail(other, errnoName(-count));
+        this.#dropPipe(end);
+        end.isDry = true;
         return;
       }
       end.held -= count;
       other.owner.handleMoved(count);
     }
     this.#dropPipe(end);
+  }
+
+  /** Returns how many bytes were moved, or the negative error number. */
+  #splice(from: number, to: number, size: number): number {
+    for (;;) {
+      const count = this.#libc.splice(from, null, to, null, size, FLAGS);
+      if (count >= 0) return count;
+      const errno = this.#libc.errno();
+      // A signal came first, such as the engine's own to its threads.
+      if (errno !== EINTR) return -errno;
+    }
   }
 
   #fail(end: SplicedEnd, code: string): void {
