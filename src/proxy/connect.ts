@@ -136,7 +136,7 @@ export class Connect implements DialRaceListener {
   #startedRace(): DialRace {
     if (this.#race !== undefined) return this.#race;
     const { outgoing, sort } = this.#ports;
-    const race = new DialRace({ ...this.#terms, timing: outgoing.timing, sort }, this);
+    const race = new DialRace({ terms: this.#terms, timing: outgoing.timing, sort }, this);
     this.#race = race;
     this.#dial = race;
     return race;

@@ -12,14 +12,16 @@ function setUp(way: Partial<OutgoingWay> = {}, denied: string[] = []) {
   const told: string[] = [];
   const race = new DialRace(
     {
-      clock,
-      beganMs: clock.nowMs(),
-      dialer,
-      way: { ...ANY_WAY, ...way },
+      terms: {
+        clock,
+        beganMs: clock.nowMs(),
+        dialer,
+        way: { ...ANY_WAY, ...way },
+        port: 80,
+        isAllowed: (ip) => !denied.includes([...ip].join(".")),
+      },
       timing: HAPPY_EYEBALLS_DEFAULTS,
-      port: 80,
       sort: (addresses) => addresses,
-      isAllowed: (ip) => !denied.includes([...ip].join(".")),
     },
     {
       onWon: (_socket, _local, address) => told.push(`won ${address}`),

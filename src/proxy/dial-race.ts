@@ -9,7 +9,8 @@ import { HappyEyeballs, type LostReason } from "../protocol/dial/happy-eyeballs.
 import { DialAttempt, type DialAttemptListener, type DialTerms } from "./dial-attempt.ts";
 import type { AttemptTiming } from "./outgoing.ts";
 
-export interface DialRaceOptions extends DialTerms {
+export interface DialRaceOptions {
+  readonly terms: DialTerms;
   readonly timing: AttemptTiming;
   /** Addresses in the order of RFC 6724. */
   readonly sort: (addresses: readonly string[]) => readonly string[];
@@ -33,12 +34,19 @@ export class DialRace implements DialAttemptListener {
   #isOver = false;
 
   constructor(options: DialRaceOptions, listener: DialRaceListener) {
-    const { way, timing, sort, beganMs } = options;
+    const { terms, timing, sort } = options;
     this.#options = options;
     this.#listener = listener;
     // The time for everything together is the caller's: it counts for look-ups without any race, too.
-    const race = { ...timing, policy: way.policy, sort, deadlineMs: Number.POSITIVE_INFINITY };
-    this.#race = new HappyEyeballs(race, beganMs);
+    const race = {
+      policy: terms.way.policy,
+      resolutionDelayMs: timing.resolutionDelayMs,
+      attemptDelayMs: timing.attemptDelayMs,
+      attemptsMax: timing.attemptsMax,
+      deadlineMs: Number.POSITIVE_INFINITY,
+      sort,
+    };
+    this.#race = new HappyEyeballs(race, terms.beganMs);
   }
 
   /** Every attempt so far, in the order of their starts. */
@@ -48,7 +56,7 @@ export class DialRace implements DialAttemptListener {
 
   /** Takes the answer for these families: all their addresses, or none. */
   add(families: readonly IpFamily[], addresses: readonly string[]): void {
-    this.#race.handleAddresses(families, addresses, this.#options.clock.nowMs());
+    this.#race.handleAddresses(families, addresses, this.#options.terms.clock.nowMs());
     this.#pump();
   }
 
@@ -75,7 +83,7 @@ export class DialRace implements DialAttemptListener {
 
   #setTimer(): void {
     this.#timer?.cancel();
-    const { clock } = this.#options;
+    const { clock } = this.#options.terms;
     const dueMs = this.#race.pollTimeout();
     if (dueMs === Number.POSITIVE_INFINITY) return;
     this.#timer = clock.setTimer(Math.max(0, dueMs - clock.nowMs()), () => {
@@ -88,19 +96,19 @@ export class DialRace implements DialAttemptListener {
   #start(number: number, address: string): void {
     const ip = parseIp(address);
     if (ip === undefined) throw new Error(`a resolver gave ${JSON.stringify(address)} for an address`);
-    const attempt = new DialAttempt(number, address, this.#options, this);
+    const attempt = new DialAttempt(number, address, this.#options.terms, this);
     this.#attempts[number] = attempt;
     attempt.start(ip);
   }
 
   onAttemptConnected({ number }: DialAttempt, socket: ConnectedSocket, local: Endpoint): void {
     this.#won = { socket, local };
-    this.#race.handleConnected(number, this.#options.clock.nowMs());
+    this.#race.handleConnected(number, this.#options.terms.clock.nowMs());
     this.#pump();
   }
 
   onAttemptFailed({ number }: DialAttempt): void {
-    this.#race.handleFailed(number, this.#options.clock.nowMs());
+    this.#race.handleFailed(number, this.#options.terms.clock.nowMs());
     this.#pump();
   }
 

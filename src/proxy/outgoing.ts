@@ -44,9 +44,13 @@ export function wayOf(outgoing: Outgoing, user: string | undefined): OutgoingWay
   return (user === undefined ? undefined : outgoing.waysOfUsers.get(user)) ?? outgoing.way;
 }
 
+const NOTHING_SPECIAL: DialOptions = {};
+
 /** What a socket towards `ip` (4 or 16 bytes) needs to go this way. */
 export function dialOptionsFor(way: OutgoingWay, ip: Uint8Array): DialOptions {
   const localAddress = ip.length === 4 ? way.sourceIpv4 : way.sourceIpv6;
+  // As nearly everywhere: every request asks, so nothing is made for it.
+  if (localAddress === undefined && way.interfaceName === undefined && way.mark === undefined) return NOTHING_SPECIAL;
   return {
     ...(localAddress === undefined ? {} : { localAddress }),
     ...(way.interfaceName === undefined ? {} : { interfaceName: way.interfaceName }),

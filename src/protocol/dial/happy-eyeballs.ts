@@ -45,9 +45,9 @@ export class HappyEyeballs {
   readonly #options: HappyEyeballsOptions;
   readonly #deadlineAtMs: number;
   /** Untried addresses of each family, in order. BOUNDED by what the resolver gives. */
-  readonly #untried = new Map<IpFamily, string[]>();
-  /** Families whose answer is still to come. */
-  readonly #awaited: Set<IpFamily>;
+  readonly #untried: Record<IpFamily, string[]> = { 4: [], 6: [] };
+  /** Whether a family's answer is still to come. */
+  readonly #isAwaited: Record<IpFamily, boolean>;
   /** Attempts in flight. BOUNDED by attemptsMax. */
   readonly #live = new Map<number, string>();
   readonly #events: HappyEyeballsEvent[] = [];
@@ -61,7 +61,7 @@ export class HappyEyeballs {
   constructor(options: HappyEyeballsOptions, nowMs: number) {
     this.#options = options;
     this.#deadlineAtMs = nowMs + options.deadlineMs;
-    this.#awaited = new Set(([4, 6] as const).filter((family) => allowsFamily(options.policy, family)));
+    this.#isAwaited = { 4: allowsFamily(options.policy, 4), 6: allowsFamily(options.policy, 6) };
   }
 
   /**
@@ -72,10 +72,11 @@ export class HappyEyeballs {
   handleAddresses(families: readonly IpFamily[], addresses: readonly string[], nowMs: number): void {
     if (this.#isOver) return;
     for (const family of families) {
-      if (!this.#awaited.delete(family)) continue;
+      if (!this.#isAwaited[family]) continue;
+      this.#isAwaited[family] = false;
       const own = addresses.filter((address) => familyOf(address) === family);
       if (own.length === 0) continue;
-      this.#untried.set(family, [...this.#options.sort(own)]);
+      this.#untried[family] = [...this.#options.sort(own)];
       //= rfc8305#3/resolution-delay
       this.#beginAtMs = Math.min(this.#beginAtMs, nowMs + this.#options.resolutionDelayMs);
     }
@@ -129,12 +130,12 @@ export class HappyEyeballs {
       return;
     }
     if (this.#attemptCount === 0 && !this.#mayBegin(nowMs)) {
-      if (this.#awaited.size === 0) this.#end({ kind: "lost", reason: "no-addresses" });
+      if (!this.#isWaiting()) this.#end({ kind: "lost", reason: "no-addresses" });
       return;
     }
     //= rfc8305#5/attempt-delay
     while (this.#hasUntried() && (this.#live.size === 0 || nowMs >= this.#nextAttemptAtMs)) this.#start(nowMs);
-    if (this.#live.size === 0 && !this.#hasUntried() && (this.#awaited.size === 0 || this.#isSpent())) {
+    if (this.#live.size === 0 && !this.#hasUntried() && (!this.#isWaiting() || this.#isSpent())) {
       this.#end({ kind: "lost", reason: "exhausted" });
     }
   }
@@ -143,12 +144,12 @@ export class HappyEyeballs {
   #mayBegin(nowMs: number): boolean {
     if (!this.#hasUntried()) return false;
     //= rfc8305#3/aaaa-first
-    return !this.#awaited.has(preferredFamily(this.#options.policy)) || nowMs >= this.#beginAtMs;
+    return !this.#isAwaited[preferredFamily(this.#options.policy)] || nowMs >= this.#beginAtMs;
   }
 
   #start(nowMs: number): void {
     const family = this.#nextFamily();
-    const address = this.#untried.get(family)?.shift();
+    const address = this.#untried[family].shift();
     if (address === undefined) throw new Error("an attempt without an address");
     const attempt = this.#attemptCount;
     this.#attemptCount += 1;
@@ -160,22 +161,24 @@ export class HappyEyeballs {
 
   /** The family of the next attempt: in turn, beginning with the preferred one. */
   #nextFamily(): IpFamily {
-    const has = (family: IpFamily): boolean => (this.#untried.get(family)?.length ?? 0) > 0;
-    if (!has(4)) return 6;
-    if (!has(6)) return 4;
+    const untried = this.#untried;
+    if (untried[4].length === 0) return 6;
+    if (untried[6].length === 0) return 4;
     //= rfc8305#4/interleave
     if (this.#lastFamily !== undefined) return this.#lastFamily === 4 ? 6 : 4;
     const { policy, sort } = this.#options;
     if (policy !== "auto") return preferredFamily(policy);
     //= rfc8305#4/sorted
-    const first = sort([...(this.#untried.get(6) ?? []), ...(this.#untried.get(4) ?? [])])[0] ?? "";
+    const first = sort([...untried[6], ...untried[4]])[0] ?? "";
     return familyOf(first);
   }
 
   #hasUntried(): boolean {
-    if (this.#isSpent()) return false;
-    for (const addresses of this.#untried.values()) if (addresses.length > 0) return true;
-    return false;
+    return !this.#isSpent() && (this.#untried[4].length > 0 || this.#untried[6].length > 0);
+  }
+
+  #isWaiting(): boolean {
+    return this.#isAwaited[4] || this.#isAwaited[6];
   }
 
   #isSpent(): boolean {
