@@ -4,6 +4,7 @@
  */
 
 import type { Config } from "../config/config.ts";
+import { BestDatagramSockets } from "../net/datagram-sockets.ts";
 import { descriptorBudget, lowestFreeDescriptor } from "../net/descriptors.ts";
 import { gentleReset } from "../net/gentle-reset.ts";
 import { passwordHasher } from "../net/password-hasher.ts";
@@ -13,7 +14,6 @@ import { systemClock } from "../net/system-clock.ts";
 import { TcpDialer } from "../net/tcp-dial.ts";
 import { TcpPeerListeners } from "../net/tcp-peer-listener.ts";
 import { descriptorOf } from "../net/tcp-socket.ts";
-import { UdpSockets } from "../net/udp-socket.ts";
 import type { LimitedLog } from "../observe/log-limiter.ts";
 import { ProxyObserver } from "../observe/proxy-observer.ts";
 import type { Control } from "../ports/control.ts";
@@ -90,7 +90,7 @@ export class LocalEngine implements Engine {
         idleTimeouts: 0,
       },
       udp: {
-        sockets: new UdpSockets(),
+        sockets: new BestDatagramSockets(),
         routes: new RouteTable(),
         quota: share?.udpQuota ?? new Quota(),
         ports: new PortChoice(),

@@ -34,6 +34,8 @@ const SYMBOLS = {
   epoll_create1: { args: ["i32"], returns: "i32" },
   epoll_ctl: { args: ["i32", "i32", "i32", "ptr"], returns: "i32" },
   epoll_wait: { args: ["i32", "ptr", "i32", "i32"], returns: "i32" },
+  recvmmsg: { args: ["i32", "ptr", "u32", "i32", "ptr", "ptr"], returns: "i32" },
+  sendmmsg: { args: ["i32", "ptr", "u32", "i32", "ptr", "ptr"], returns: "i32" },
   __errno_location: { args: [], returns: "ptr" },
 } as const;
 
@@ -62,6 +64,17 @@ export interface Libc {
   epoll_create1(flags: number): number;
   epoll_ctl(epoll: number, operation: number, fd: number, event: Uint32Array): number;
   epoll_wait(epoll: number, events: Uint32Array, eventsMax: number, timeoutMs: number): number;
+  /** `memory`, which the messages point into, is no argument of the call: see the rule on pointers above. */
+  recvmmsg(fd: number, messages: Uint32Array, count: number, flags: number, timeout: null, memory: Uint8Array): number;
+  /** `memory` and `staging`, which the messages point into, are no arguments of the call, either. */
+  sendmmsg(
+    fd: number,
+    messages: Uint32Array,
+    count: number,
+    flags: number,
+    memory: Uint8Array,
+    staging: Uint8Array,
+  ): number;
   /** The error number that the last failed call of this thread left. */
   errno(): number;
 }
@@ -74,6 +87,9 @@ export const SOCK_STREAM = 1;
 export const SOCK_DGRAM = 2;
 export const SOCK_NONBLOCK = 0o4000;
 export const SOCK_CLOEXEC = 0o2000000;
+export const MSG_TRUNC = 0x20;
+export const MSG_DONTWAIT = 0x40;
+export const MSG_NOSIGNAL = 0x4000;
 export const SOL_SOCKET = 1;
 export const SO_REUSEADDR = 2;
 export const SO_ERROR = 4;

@@ -1,12 +1,15 @@
 import { describe, expect, test } from "bun:test";
 import { within } from "../../test/support/deadline.ts";
-import type { DatagramSocket, DatagramSocketOptions } from "../ports/datagram-socket.ts";
+import type { DatagramSocket, DatagramSocketOptions, DatagramSockets } from "../ports/datagram-socket.ts";
+import { MmsgSockets } from "./mmsg/mmsg-sockets.ts";
 import { RouteTable } from "./route-table.ts";
 import { UdpSockets } from "./udp-socket.ts";
 
 const LOOPBACK = Uint8Array.of(127, 0, 0, 1);
 const LOOPBACK6 = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1);
 const ANY6 = new Uint8Array(16);
+
+const HEADER = Buffer.from("header+");
 
 interface Heard {
   readonly text: string;
@@ -18,18 +21,18 @@ interface Heard {
 class TestSocket implements Disposable {
   readonly socket: DatagramSocket;
   readonly heard: Heard[] = [];
-  readonly payloads: Uint8Array[] = [];
+  onPayload: (payload: Uint8Array) => void = () => undefined;
   sent = 0;
   sentBytes = 0;
   lost = 0;
   #wake: () => void = () => undefined;
 
-  constructor(options: Partial<DatagramSocketOptions> = {}) {
-    const opened = new UdpSockets().open(
+  constructor(sockets: DatagramSockets, options: Partial<DatagramSocketOptions> = {}) {
+    const opened = sockets.open(
       { ip: LOOPBACK, port: 0, receiveBufferSize: 1_000_000, ...options },
       {
         onDatagram: (payload, address, port) => {
-          this.payloads.push(payload);
+          this.onPayload(payload);
           this.heard.push({ text: Buffer.from(payload).toString(), address, port });
           this.#wake();
         },
@@ -67,10 +70,18 @@ class TestSocket implements Disposable {
   }
 }
 
-describe("UdpSockets", () => {
+const ours = MmsgSockets.open();
+if (ours !== undefined) await within(ours.ready, 5000, "the event loop");
+
+const KINDS: readonly (readonly [name: string, sockets: DatagramSockets])[] = [
+  ["Bun's sockets", new UdpSockets()],
+  ...(ours === undefined ? [] : [["recvmmsg and sendmmsg", ours] as const]),
+];
+
+describe.each([...KINDS])("%s", (_, sockets) => {
   test("sends payloads, with headers or without, empty ones too; each says who sent it", async () => {
-    using a = new TestSocket();
-    using b = new TestSocket();
+    using a = new TestSocket(sockets);
+    using b = new TestSocket(sockets);
     a.send("plain", b.socket.port);
     a.send("", b.socket.port);
     a.send("payload", b.socket.port, "127.0.0.1", "header+");
@@ -84,17 +95,20 @@ describe("UdpSockets", () => {
     expect([a.sent, a.sentBytes, a.lost]).toEqual([3, 12, 0]);
   });
 
-  test("a payload that was received is the receiver's to keep", async () => {
-    using a = new TestSocket();
-    using b = new TestSocket();
-    for (let i = 0; i < 200; i++) a.send(`datagram ${i}`, b.socket.port);
+  test("a burst arrives whole and in order, and so does what is sent on from within it", async () => {
+    using a = new TestSocket(sockets);
+    using b = new TestSocket(sockets);
+    using relay = new TestSocket(sockets);
+    relay.onPayload = (payload) => relay.socket.send(payload.subarray(1), b.socket.port, "127.0.0.1", HEADER);
+    for (let i = 0; i < 200; i++) a.send(`-datagram ${i}`, relay.socket.port);
     await b.until(() => b.heard.length === 200);
-    for (const [i, payload] of b.payloads.entries()) expect(Buffer.from(payload).toString()).toBe(`datagram ${i}`);
+    expect(b.heard.map(({ text }) => text)).toEqual(Array.from({ length: 200 }, (_, i) => `header+datagram ${i}`));
+    expect([relay.sent, relay.sentBytes, relay.lost]).toEqual([200, 2290, 0]);
   });
 
   test("carries 65,507 bytes and loses one more, which costs nobody else", async () => {
-    using a = new TestSocket();
-    using b = new TestSocket();
+    using a = new TestSocket(sockets);
+    using b = new TestSocket(sockets);
     a.send("x".repeat(65_508), b.socket.port);
     a.send("y".repeat(65_507), b.socket.port);
     await b.until(() => b.heard.length === 1);
@@ -103,11 +117,11 @@ describe("UdpSockets", () => {
   });
 
   test("a port that nobody has costs no datagram to anybody else", async () => {
-    const closed = new TestSocket();
+    const closed = new TestSocket(sockets);
     const nobody = closed.socket.port;
     closed.socket.close();
-    using a = new TestSocket();
-    using b = new TestSocket();
+    using a = new TestSocket(sockets);
+    using b = new TestSocket(sockets);
     for (let i = 1; i <= 20; i++) {
       a.send("nobody", nobody);
       a.send("somebody", b.socket.port);
@@ -117,16 +131,32 @@ describe("UdpSockets", () => {
   });
 
   test("what cannot be sent is lost: a broadcast, another family", async () => {
-    using a = new TestSocket();
+    using a = new TestSocket(sockets);
     a.send("broadcast", 9, "255.255.255.255");
     a.send("family", 9, "::1");
     await a.until(() => a.lost === 2);
     expect(a.sent).toBe(0);
   });
 
+  test("what cannot be sent costs nothing that is sent with it", async () => {
+    using a = new TestSocket(sockets);
+    using b = new TestSocket(sockets);
+    using relay = new TestSocket(sockets);
+    relay.onPayload = (payload) => {
+      relay.socket.send(payload, 9, "255.255.255.255");
+      relay.socket.send(payload, b.socket.port, "127.0.0.1");
+      relay.socket.send(payload, 9, "255.255.255.255");
+    };
+    for (let i = 0; i < 50; i++) a.send(`${i}`, relay.socket.port);
+    await b.until(() => b.heard.length === 50);
+    await relay.until(() => relay.lost === 100);
+    expect(b.heard.map(({ text }) => text)).toEqual(Array.from({ length: 50 }, (_, i) => `${i}`));
+    expect(relay.sent).toBe(50);
+  });
+
   test("what was sent before the close still goes out, and nothing is heard after it", async () => {
-    using b = new TestSocket();
-    const a = new TestSocket();
+    using b = new TestSocket(sockets);
+    const a = new TestSocket(sockets);
     b.send("too late", a.socket.port);
     a.send("last words", b.socket.port);
     a.socket.close();
@@ -138,10 +168,10 @@ describe("UdpSockets", () => {
   });
 
   test("an IPv6 wildcard takes no IPv4, so that both families can have the same port", async () => {
-    using six = new TestSocket({ ip: ANY6 });
-    using four = new TestSocket({ port: six.socket.port });
-    using a = new TestSocket({ ip: LOOPBACK6 });
-    using b = new TestSocket();
+    using six = new TestSocket(sockets, { ip: ANY6 });
+    using four = new TestSocket(sockets, { port: six.socket.port });
+    using a = new TestSocket(sockets, { ip: LOOPBACK6 });
+    using b = new TestSocket(sockets);
     a.send("six", six.socket.port, "::1");
     b.send("four", four.socket.port);
     await six.until(() => six.heard.length === 1);
@@ -151,9 +181,9 @@ describe("UdpSockets", () => {
   });
 
   test("says by name why a socket cannot be had", () => {
-    using a = new TestSocket();
+    using a = new TestSocket(sockets);
     const open = (ip: Uint8Array, port: number) =>
-      new UdpSockets().open(
+      sockets.open(
         { ip, port, receiveBufferSize: 4096 },
         { onDatagram: () => undefined, onSent: () => undefined, onLost: () => undefined },
       );

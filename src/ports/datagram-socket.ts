@@ -5,7 +5,7 @@ export interface DatagramListener {
   /**
    * A whole datagram arrived, perhaps empty.
    *
-   * @param payload - The listener's own: it may be kept, and handed to `send`.
+   * @param payload - A view that is valid during the call only. It may be handed to `send` within it.
    * @param address - The sender's, as the system writes it.
    */
   onDatagram(payload: Uint8Array, address: string, port: number): void;
@@ -20,9 +20,9 @@ export interface DatagramSocket {
   /** The port that it is bound to. */
   readonly port: number;
   /**
-   * Sends at the end of this turn of the event loop, together with whatever else is sent until then.
+   * Sends soon, at the end of this turn of the event loop at the latest, together with what else is sent until then.
    *
-   * @param payload - Must not change afterwards.
+   * @param payload - Must not change afterwards, unless it is (of) a datagram that is being handed out.
    * @param port - 1 to 65535.
    * @param address - An IP literal of the socket's family.
    * @param header - Put before the payload, by copying both. It may change afterwards.

@@ -185,7 +185,7 @@ export class UdpTargets {
       return;
     }
     this.#queuedBytes += size;
-    target.queue.push(payload);
+    target.queue.push(payload.slice());
   }
 
   #dropQueue(target: UdpTarget, reason: DropReason): void {
