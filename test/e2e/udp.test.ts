@@ -309,9 +309,7 @@ describe("access", () => {
   });
 
   test("without descriptors the answer is REP 1, and all is well when there are some again", async () => {
-    // One process: with workers, each of them has its own descriptors.
-    const options = { descriptorsMax: 64, withoutCommonOptions: true };
-    await using own = await startConfigured('[log]\nlevel = "debug"\n', options);
+    await using own = await startConfigured('[log]\nlevel = "debug"\n', { descriptorsMax: 64 });
     const line = await own.stderr.waitFor((text) => text.includes("descriptors"));
     const { clients } = JSON.parse(line) as { clients: number };
     // As many clients as there are descriptors for; each wants one more than that.

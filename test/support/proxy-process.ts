@@ -48,7 +48,10 @@ export interface ProxyOptions {
   readonly cwd?: string;
   /** Another installation's program. */
   readonly executable?: string;
-  /** The most descriptors the process may have (RLIMIT_NOFILE); the test's own limit when absent. */
+  /**
+   * The most descriptors the process may have (RLIMIT_NOFILE); the test's own limit when absent. Leaves out
+   * `SOCKEYE_TEST_OPTIONS`, for with workers each of them has as many.
+   */
   readonly descriptorsMax?: number;
   /** Leaves out the free ports that are given otherwise: the arguments say all. */
   readonly argumentsOnly?: boolean;
@@ -88,7 +91,7 @@ export async function startProxy(args: readonly string[] = [], options: ProxyOpt
   const serve = [
     "serve",
     ...(options.argumentsOnly ? [] : OWN_PORTS),
-    ...(options.withoutCommonOptions ? [] : COMMON_OPTIONS),
+    ...(options.withoutCommonOptions || options.descriptorsMax !== undefined ? [] : COMMON_OPTIONS),
     ...args,
   ];
   const limit =
