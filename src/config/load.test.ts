@@ -182,6 +182,12 @@ describe("the file", () => {
     );
   });
 
+  test("a duration that is a number is told what a duration is", () => {
+    expect(mistakes(parse("[timeouts]\nidle = 5\n"))).toEqual([
+      'timeouts.idle | 5 | a duration up to "24d", such as "500ms", "30s" or "2h5m"; or 0: no limit',
+    ]);
+  });
+
   test("broken TOML is one mistake with line and column, and the command line is judged all the same", () => {
     const found = mistakes(
       parse('users = [{ name = "a", password = "hush" }\n[socks]\n', [option("--port", "socks", "port", -1)]),

@@ -68,7 +68,7 @@ export function duration(zero?: string, maxMs: number = DURATION_MS_MAX): Schema
   const max = maxMs === DURATION_MS_MAX ? "24d" : `${maxMs / 1000}s`;
   const error = `a duration up to "${max}", such as "500ms", "30s" or "2h5m"${zero === undefined ? "" : `; or 0: ${zero}`}`;
   const text = z.string({ error }).regex(DURATION_PATTERN, { error });
-  const written = zero === undefined ? text : z.union([text, z.literal(0)], { error });
+  const written = zero === undefined ? text : z.union([text, z.literal(0, { error })], { error });
   return written.transform((value, context) => {
     const ms = value === 0 ? 0 : parseDuration(String(value));
     if (ms !== undefined && ms <= maxMs && (ms > 0 || zero !== undefined)) return ms;
