@@ -99,7 +99,10 @@ function drawInto(results: Results): Draw {
 
 /** docs/benchmarks.md, made of the results in the file at `path`. */
 function page(results: Results, path: string): string {
-  const busy = results.loadAverage > 1 ? " Other work ran on the machine meanwhile, which the spread shows." : "";
+  const busy =
+    results.loadAverage > 1
+      ? " **Other work ran on the machine meanwhile**: CPU and memory stand, rates and percentiles say more about the machine."
+      : "";
   return [
     "# Benchmarks",
     "",
