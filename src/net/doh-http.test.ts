@@ -140,6 +140,19 @@ describe("FetchHttpClient", () => {
     expect(detailOf(await post(clientFor(gone), gone))).toBe("ECONNREFUSED");
   });
 
+  test("a variable of the environment does not switch the check of certificates off", async () => {
+    using server = startDohServer(() => MESSAGE, { tls: true, http2: true });
+    const before = process.env["NODE_TLS_REJECT_UNAUTHORIZED"];
+    process.env["NODE_TLS_REJECT_UNAUTHORIZED"] = "0";
+    try {
+      expect(detailOf(await post(clientFor(named(server)), named(server)))).toBe("UNABLE_TO_VERIFY_LEAF_SIGNATURE");
+      expect(server.asked).toEqual([]);
+    } finally {
+      if (before === undefined) delete process.env["NODE_TLS_REJECT_UNAUTHORIZED"];
+      else process.env["NODE_TLS_REJECT_UNAUTHORIZED"] = before;
+    }
+  });
+
   test("the environment's proxy is left alone", async () => {
     using server = startDohServer(() => MESSAGE);
     const before = process.env["http_proxy"];

@@ -34,6 +34,8 @@ export class FetchHttpClient implements HttpClient {
       proxy: false,
       keepAlive: { idleTimeout: IDLE_S, maxIdleSockets: IDLE_SOCKETS_MAX },
       tls: {
+        // Said, so that no variable of the environment says otherwise.
+        rejectUnauthorized: true,
         ...(options.ca === undefined ? {} : { ca: options.ca }),
         ...(serverName === undefined ? {} : { serverName }),
       },
