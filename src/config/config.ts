@@ -155,6 +155,8 @@ export interface UdpConfig {
   readonly targets: number;
   /** Bytes that one association keeps while names are looked up. */
   readonly queueBytes: number;
+  /** Names that are looked up at once for one association. */
+  readonly lookups: number;
   /** SO_RCVBUF of each socket. */
   readonly receiveBufferSize: number;
 }

@@ -187,6 +187,8 @@ export type UdpOptions = {
    * datagrams for such names are dropped. Default: 131072.
    */
   readonly queue_bytes?: number;
+  /** Names that are looked up at once for one association. Datagrams for further names are dropped. Default: 64. */
+  readonly lookups?: number;
   /**
    * Bytes that the system may keep for each UDP socket while the proxy is busy. The system's own limit
    * (net.core.rmem_max) holds, too. Further datagrams are lost. Default: 1048576.

@@ -300,6 +300,9 @@ const UDP: z.ZodType<UdpConfig> = table({
     .describe(
       "Bytes of datagrams that one association keeps while names are looked up, 128 bytes more counted for each. Further datagrams for such names are dropped.",
     ),
+  lookups: integer(1, 65_536)
+    .prefault(64)
+    .describe("Names that are looked up at once for one association. Datagrams for further names are dropped."),
   receive_buffer: integer(4096, 64 * MIB)
     .prefault(MIB)
     .describe(
@@ -317,6 +320,7 @@ const UDP: z.ZodType<UdpConfig> = table({
   },
   targets: section.targets,
   queueBytes: section.queue_bytes,
+  lookups: section.lookups,
   receiveBufferSize: section.receive_buffer,
 }));
 

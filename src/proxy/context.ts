@@ -68,6 +68,8 @@ export interface UdpSettings {
   readonly targets: number;
   /** What one association keeps while names are looked up, in bytes. */
   readonly queueBytes: number;
+  /** Names that are looked up at once for one association. */
+  readonly lookups: number;
   /** Of each socket, in bytes. */
   readonly receiveBufferSize: number;
 }

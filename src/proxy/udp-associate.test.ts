@@ -371,6 +371,20 @@ describe("names", () => {
     expect(recordOf(proxy)?.udp?.dropped).toEqual({ "queue-full": 4 });
   });
 
+  test("are looked up a few at once; datagrams for further ones are dropped until one is known", async () => {
+    const proxy = associated({ udp: { lookups: 2 } });
+    const toName = (letter: string): number[] => to(3, 1, ...text(letter), 0, 53);
+    for (const letter of ["a", "b", "c"]) proxy.relay.receive([...toName(letter), 1], CLIENT, 4000);
+    expect(proxy.resolver.asked).toEqual(["a", "b"]);
+    await proxy.resolver.answer(ADDRESS);
+    proxy.relay.receive([...toName("c"), 2], CLIENT, 4000);
+    expect(proxy.resolver.asked).toEqual(["a", "b", "c"]);
+    await proxy.resolver.answer(ADDRESS);
+    await proxy.resolver.answer(ADDRESS);
+    expect(proxy.outside.sent.map((datagram) => datagram.bytes[0])).toEqual([1, 1, 2]);
+    expect(recordOf(proxy)?.udp?.dropped).toEqual({ "queue-full": 1 });
+  });
+
   test("without an address drop what waited, and are asked for again after a while", async () => {
     const proxy = associated();
     const { relay, resolver, clock, outside } = proxy;

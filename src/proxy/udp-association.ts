@@ -66,6 +66,7 @@ export class UdpAssociation {
       nowMs: () => context.clock.nowMs(),
       targetsMax: this.#settings.targets,
       queueBytesMax: this.#settings.queueBytes,
+      lookupsMax: this.#settings.lookups,
       resolve: (name) => context.resolver.resolve(name),
       peerOf: (ip) => {
         this.#followRules();

@@ -36,6 +36,7 @@ export interface UdpTargetsOptions {
   /** See `UdpSettings`. */
   readonly targetsMax: number;
   readonly queueBytesMax: number;
+  readonly lookupsMax: number;
   readonly resolve: (name: string) => Promise<Resolution>;
   /** Judges an address that was given or looked up. */
   readonly peerOf: (ip: Uint8Array) => UdpPeer;
@@ -53,6 +54,8 @@ export class UdpTargets {
   /** By a number for IPv4, by the bytes as text for the rest. BOUNDED by `targetsMax`: what came first is forgotten. */
   readonly #targets = new Map<number | string, UdpTarget>();
   #queuedBytes = 0;
+  /** Names that are being looked up. BOUNDED by `lookupsMax`. */
+  #lookups = 0;
   /** Most datagrams go where the last one went. */
   #last: UdpTarget | undefined;
   #lastHeader: Uint8Array = new Uint8Array(0);
@@ -130,6 +133,11 @@ export class UdpTargets {
   }
 
   #lookUp(target: UdpTarget): void {
+    if (this.#lookups >= this.#options.lookupsMax) {
+      target.reason = "queue-full";
+      return;
+    }
+    this.#lookups++;
     target.isResolving = true;
     this.#options.resolve(target.dst.host).then(
       (resolution) => this.#resolved(target, resolution),
@@ -139,6 +147,7 @@ export class UdpTargets {
   }
 
   #resolved(target: UdpTarget, resolution: Resolution): void {
+    this.#lookups--;
     target.isResolving = false;
     if (resolution.kind === "addresses") {
       target.staleMs = this.#options.nowMs() + NAME_KEPT_MS;

@@ -207,6 +207,7 @@ export function fakeProxy({
         limits: noLimits,
         targets: 100,
         queueBytes: 10_000,
+        lookups: 8,
         receiveBufferSize: 65_536,
       },
     },
