@@ -130,7 +130,8 @@ export class MmsgSockets implements DatagramSockets {
     this.#isServing = true;
     try {
       if ((events & EPOLLOUT) !== 0) socket.handleRoom();
-      if ((events & EPOLLIN) !== 0) this.#receive(socket);
+      // An error of the socket, too, is taken away by a read; left where it is, it would be an event for ever.
+      if (events !== EPOLLOUT) this.#receive(socket);
     } catch (fault) {
       // A bug of ours: what peers do never throws. The one socket ends, the others live on, and the program hears of it.
       socket.close();
