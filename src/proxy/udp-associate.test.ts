@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
 import { type FakeProxy, type FakeProxyOptions, fakeProxy, settle } from "../../test/support/fake-proxy.ts";
 import { FakeSocket } from "../../test/support/fake-socket.ts";
 import { HAPPY_EYEBALLS_DEFAULTS } from "../protocol/dial/happy-eyeballs.ts";
@@ -473,6 +474,29 @@ describe("names", () => {
     await proxy.resolver.answer(ADDRESS);
     expect(proxy.datagrams.opened).toHaveLength(1);
   });
+});
+
+test("whatever arrives from anywhere, nothing throws, and nobody but the client is sent anything by its socket", () => {
+  const anyDatagram = fc.oneof(
+    fc.uint8Array({ maxLength: 40 }),
+    fc.uint8Array({ maxLength: 300 }).map((rest) => Uint8Array.of(0, 0, 0, ...rest)),
+    fc.tuple(fc.constantFrom(1, 3, 4), fc.uint8Array({ maxLength: 30 })).map(([atyp, rest]) => to(atyp, ...rest)),
+  );
+  const anyAddress = fc.constantFrom(CLIENT, "127.0.0.2", "::1", "fe80::1%eth0", "");
+  const step = fc.tuple(fc.boolean(), anyDatagram, anyAddress, fc.integer({ min: 1, max: 4 }));
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      const proxy = asked();
+      for (const [isFromClientSide, bytes, address, port] of steps) {
+        const socket = isFromClientSide ? proxy.datagrams.at(0) : (proxy.datagrams.opened[1] ?? proxy.datagrams.at(0));
+        socket.receive(bytes, address, port);
+      }
+      expect(new Set(proxy.datagrams.at(0).sent.map((datagram) => datagram.to)).size).toBeLessThanOrEqual(1);
+      for (const { to: receiver } of proxy.datagrams.at(0).sent) expect(receiver).toStartWith(`${CLIENT}:`);
+      expect(proxy.client.isClosed).toBe(false);
+      recordOf(proxy);
+    }),
+  );
 });
 
 describe("the end", () => {
