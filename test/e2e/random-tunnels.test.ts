@@ -50,7 +50,10 @@ describe.each(["off", "always", "auto"])("splice %s:", (splice) => {
 
   beforeAll(async () => {
     using dir = scratchDir();
-    writeFileSync(dir.file("sockeye.toml"), `[relay]\nsplice = "${splice}"\nbuffer_size = 5000\n`);
+    writeFileSync(
+      dir.file("sockeye.toml"),
+      `[relay]\nsplice = "${splice}"\nbuffer_size = 5000\n[timeouts]\ndrain = "200ms"\n`,
+    );
     proxy = await startProxy(["--config", dir.file("sockeye.toml")]);
     socketsAtRest = socketCount(proxy.pid);
   });
