@@ -20,6 +20,8 @@ const FAILURE_KEPT_MS = 5_000;
 const QUEUE_OVERHEAD_BYTES = 128;
 
 export interface UdpTarget {
+  /** The header that leads here, a copy. */
+  readonly header: Uint8Array;
   readonly dst: Address;
   /** Where its datagrams go; `undefined` where there is no way, for the reason in `reason`. */
   peer: UdpPeer | undefined;
@@ -58,7 +60,6 @@ export class UdpTargets {
   #lookups = 0;
   /** Most datagrams go where the last one went. */
   #last: UdpTarget | undefined;
-  #lastHeader: Uint8Array = new Uint8Array(0);
   /** How many targets there have been. */
   count = 0;
 
@@ -69,11 +70,10 @@ export class UdpTargets {
   /** The target of a datagram whose header is whole and has `headerSize` bytes. */
   find(datagram: Uint8Array, headerSize: number): UdpTarget {
     const last = this.#last;
-    if (last !== undefined && this.#isLastHeader(datagram, headerSize)) return last;
+    if (last !== undefined && isHeader(last.header, datagram, headerSize)) return last;
     const key = keyOf(datagram, headerSize);
-    const target = this.#targets.get(key) ?? this.#enter(key, datagram);
+    const target = this.#targets.get(key) ?? this.#enter(key, datagram, headerSize);
     this.#last = target;
-    this.#lastHeader = datagram.slice(0, headerSize);
     return target;
   }
 
@@ -92,21 +92,14 @@ export class UdpTargets {
     for (const target of this.#targets.values()) this.#dropQueue(target, "unresolved");
     this.#targets.clear();
     this.#last = undefined;
-    this.#lastHeader = new Uint8Array(0);
   }
 
-  #isLastHeader(datagram: Uint8Array, headerSize: number): boolean {
-    const header = this.#lastHeader;
-    if (header.length !== headerSize) return false;
-    for (let i = ADDRESS_AT; i < headerSize; i++) if (header[i] !== datagram[i]) return false;
-    return true;
-  }
-
-  #enter(key: number | string, datagram: Uint8Array): UdpTarget {
+  #enter(key: number | string, datagram: Uint8Array, headerSize: number): UdpTarget {
     const decoded = decodeAddress(datagram, ADDRESS_AT);
     if (decoded.kind !== "done") throw new Error("a datagram's header was measured wrongly");
     const dst = decoded.value;
     const target: UdpTarget = {
+      header: datagram.slice(0, headerSize),
       dst,
       peer: undefined,
       reason: "unsent",
@@ -203,6 +196,13 @@ export class UdpTargets {
     this.#options.onDropped(reason, target.queue.length);
     target.queue = [];
   }
+}
+
+/** Whether `datagram` starts with `header`, whose first bytes are the same for all. */
+function isHeader(header: Uint8Array, datagram: Uint8Array, headerSize: number): boolean {
+  if (header.length !== headerSize) return false;
+  for (let i = ADDRESS_AT; i < headerSize; i++) if (header[i] !== datagram[i]) return false;
+  return true;
 }
 
 function keyOf(datagram: Uint8Array, headerSize: number): number | string {
