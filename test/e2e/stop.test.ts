@@ -18,10 +18,18 @@ async function echoes(tunnel: TestConnection, text: string): Promise<void> {
   expect(Buffer.from(await tunnel.read(text.length)).toString()).toBe(text);
 }
 
-/** Resolves when nobody accepts there any more. */
+/** Resolves when nobody accepts there any more: with workers, when the last of them has heard of the end. */
 async function refusesClients(proxy: ProxyProcess): Promise<void> {
   await proxy.stderr.waitFor((line) => line.includes("waiting for open connections"));
-  await expect(TestConnection.open(proxy.port)).rejects.toThrow();
+  for (let isRefused = false; !isRefused; ) {
+    isRefused = await TestConnection.open(proxy.port).then(
+      (late) => {
+        late.reset();
+        return false;
+      },
+      () => true,
+    );
+  }
 }
 
 describe("SIGTERM", () => {
