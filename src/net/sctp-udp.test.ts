@@ -83,6 +83,17 @@ describe("SCTP in UDP", () => {
     await Promise.all([client.ended(), server.ended()]);
   });
 
+  test("the clients of one host have SCTP ports of their own: each has the number of its UDP port", async () => {
+    const { listener, ends } = await serve();
+    const client = new End();
+    const association = await connect(listener, client);
+    await until(() => ends.length > 0, 5000, "an association");
+    const peer = ends[0]?.association?.peer;
+    expect(peer?.port).toBe(peer?.udpPort ?? 0);
+    association.close();
+    await client.ended();
+  });
+
   test("a long message arrives whole, and one that is too long throws", async () => {
     const { listener, ends } = await serve();
     const client = new End();

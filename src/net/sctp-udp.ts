@@ -124,7 +124,9 @@ export async function connectUdpSctp(options: ConnectOptions, handler: Associati
       throw error;
     },
   });
-  const connecting = endpoint.connect(to, 0, port, clock.nowMs());
+  // The SCTP port is the UDP port, which nobody else on this host has. A server knows associations by address and SCTP ports
+  // (RFC 9260 §1.3), so of two clients that picked one number at random it would refuse the second.
+  const connecting = endpoint.connect(to, socket.port, port, clock.nowMs());
   if (connecting.kind !== "connecting") throw new Error(`a new endpoint cannot connect: ${connecting.kind}`);
   const timer = clock.setTimer(options.timeoutMs, () => giveUp("ETIMEDOUT"));
   driver.pump();
