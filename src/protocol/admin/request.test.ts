@@ -61,8 +61,9 @@ describe("decodeRequest", () => {
     expect(refusalOf([3, 1, 0])).toBe("254 parameter 1 of method 3 is empty: its length must be 1 to 255");
   });
 
-  test("every other code is 255, 254 and 255 included", () => {
+  test("every other code is 255 at the first byte, 254 and 255 included", () => {
     for (let code = 4; code <= 255; code++) {
+      expect(refusalOf([code])).toBe(`255 no method ${code}: methods are 0 to 3`);
       for (const paramCount of [0, 1, 2, 255]) {
         expect(refusalOf([code, paramCount])).toBe(`255 no method ${code}: methods are 0 to 3`);
       }

@@ -21,19 +21,20 @@ const HEADER_BYTES = 2;
 export const REQUEST_BYTES_MAX: number = HEADER_BYTES + 1 + FIELD_BYTES_MAX;
 
 /**
- * Decodes a request into a command that is ready to run. The two bytes of the header are judged as soon as they are here,
- * and so is each length.
+ * Decodes a request into a command that is ready to run. Each byte of the header is judged as soon as it is here, and so is
+ * each length.
  *
  * @returns `invalid` carries the refusal to answer with. Bytes beyond the request are ignored.
  */
 export function decodeRequest(bytes: Uint8Array): Decoded<Command, Refusal> {
-  if (bytes.length < HEADER_BYTES) return INCOMPLETE;
+  if (bytes.length < 1) return INCOMPLETE;
   const code = readU8(bytes, 0);
   const method = methodOf(code);
   if (method === undefined) {
     return invalid(refusal(RefusalCode.InvalidMethod, `no method ${code}: methods are 0 to 3`));
   }
 
+  if (bytes.length < HEADER_BYTES) return INCOMPLETE;
   const paramCount = readU8(bytes, 1);
   if (paramCount !== method.paramCount) {
     const wanted = method.paramCount === 0 ? "no parameter" : "one parameter";
