@@ -59,11 +59,11 @@ describe("createCredentialsCheck", () => {
         running--;
         count++;
         if (count === 2) throw new Error("out of memory");
-        return true;
+        return false;
       },
     };
     const { check } = createCredentialsCheck({ name: "root", secret: { kind: "hash", phc: "$argon2id$x" } }, hasher);
-    const results = await Promise.allSettled(Array.from({ length: 5 }, () => check(credentials("root", "secret"))));
+    const results = await Promise.allSettled(Array.from({ length: 5 }, () => check(credentials("root", "wrong"))));
     expect(results.map(({ status }) => status)).toEqual([
       "fulfilled",
       "rejected",
@@ -72,5 +72,24 @@ describe("createCredentialsCheck", () => {
       "fulfilled",
     ]);
     expect(most).toBe(1);
+  });
+
+  test("a password that was right does not wait behind wrong ones again", async () => {
+    const asked: string[] = [];
+    const never = new Promise<boolean>(() => undefined);
+    const hasher = {
+      verify: (password: Uint8Array): Promise<boolean> => {
+        const text = new TextDecoder().decode(password);
+        asked.push(text);
+        return text === "secret" ? Promise.resolve(true) : never;
+      },
+    };
+    const { check } = createCredentialsCheck({ name: "root", secret: { kind: "hash", phc: "$argon2id$x" } }, hasher);
+    // A burst of right ones costs one hash.
+    const burst = await Promise.all([1, 2, 3].map(() => check(credentials("root", "secret"))));
+    expect({ burst, asked }).toEqual({ burst: [true, true, true], asked: ["secret"] });
+    void check(credentials("root", "guess"));
+    expect(await check(credentials("root", "secret"))).toBe(true);
+    expect(asked).toEqual(["secret", "guess"]);
   });
 });

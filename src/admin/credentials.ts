@@ -26,7 +26,8 @@ export interface CredentialsCheck {
  * takes says nothing about where they differ, and a wrong name costs what a wrong password costs.
  *
  * Hashes are computed one at a time, so that logins cannot take the machine: argon2id means to cost memory. Who waits is
- * BOUNDED by the server's limit on associations that have not logged in.
+ * BOUNDED by the server's limit on associations that have not logged in. Who has proved himself once does not wait there
+ * again: the keyed digest of the password that was right is remembered, so guesses do not delay the administrator.
  */
 export function createCredentialsCheck(administrator: Administrator, hasher: PasswordHasher): CredentialsCheck {
   const key = randomBytes(32);
@@ -44,13 +45,23 @@ export function createCredentialsCheck(administrator: Administrator, hasher: Pas
     };
   }
   let last: Promise<unknown> = Promise.resolve();
+  let proved: Buffer | undefined;
+  const isProved = (password: Buffer): boolean => proved !== undefined && timingSafeEqual(password, proved);
   return {
-    check: (credentials) => {
+    check: async (credentials) => {
       const nameIsRight = timingSafeEqual(digest(credentials.username), name);
-      const verify = (): Promise<boolean> => hasher.verify(credentials.password, secret.phc);
+      const password = digest(credentials.password);
+      // Only for the right name: the right password with a wrong one takes as long as any mistake.
+      if (isProved(password) && nameIsRight) return true;
+      const verify = async (): Promise<boolean> => {
+        if (isProved(password) && nameIsRight) return true;
+        const passwordIsRight = await hasher.verify(credentials.password, secret.phc);
+        if (passwordIsRight) proved = password;
+        return passwordIsRight && nameIsRight;
+      };
       const turn = last.then(verify, verify);
       last = turn;
-      return turn.then((passwordIsRight) => nameIsRight && passwordIsRight);
+      return await turn;
     },
   };
 }
