@@ -21,9 +21,9 @@ export interface AdminLimits {
 }
 
 export const ADMIN_LIMITS: AdminLimits = {
-  associations: 128,
-  associationsPerAddress: 64,
-  unauthenticated: 64,
+  associations: 512,
+  associationsPerAddress: 256,
+  unauthenticated: 256,
   idleMs: 15_000,
   failuresPerMinute: 20,
   failureAddresses: 4096,

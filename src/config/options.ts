@@ -345,12 +345,12 @@ export type AdminOptions = {
   readonly idle?: string | 0;
   /**
    * Associations at once. A further one takes the place of the oldest that has not logged in; where all have, it is
-   * refused. Default: 128.
+   * refused. Default: 512.
    */
   readonly associations?: number;
-  /** Associations at once with one address. Further ones as above, among those of that address. Default: 64. */
+  /** Associations at once with one address. Further ones as above, among those of that address. Default: 256. */
   readonly associations_per_address?: number;
-  /** Associations at once that have not logged in. A further one takes the place of the oldest. Default: 64. */
+  /** Associations at once that have not logged in. A further one takes the place of the oldest. Default: 256. */
   readonly unauthenticated?: number;
   /**
    * Failed logins of one address (of one /64 with IPv6): as many at once, and as many a minute in the long run. Beyond

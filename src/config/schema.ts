@@ -397,15 +397,15 @@ const ADMIN: z.ZodType<AdminConfig> = table({
     .prefault("15s")
     .describe("How long a login, and then a request, may take as a whole. Then the association is closed."),
   associations: integer(1, 65_536)
-    .prefault(128)
+    .prefault(512)
     .describe(
       "Associations at once. A further one takes the place of the oldest that has not logged in; where all have, it is refused.",
     ),
   associations_per_address: integer(1, 65_536)
-    .prefault(64)
+    .prefault(256)
     .describe("Associations at once with one address. Further ones as above, among those of that address."),
   unauthenticated: integer(1, 65_536)
-    .prefault(64)
+    .prefault(256)
     .describe("Associations at once that have not logged in. A further one takes the place of the oldest."),
   failures_per_minute: integer(1, 60_000)
     .prefault(20)

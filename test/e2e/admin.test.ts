@@ -130,6 +130,12 @@ describe("raw bytes", () => {
     expect(await client.ended()).toEqual([answer]);
   });
 
+  test("a hundred administrators at once are all answered", async () => {
+    const client = await connectAdmin({ ...clientOptions(), password: PASSWORD });
+    const answers = await Promise.all(Array.from({ length: 100 }, () => client.concurrent()));
+    expect(answers).toEqual(new Array(100).fill(0));
+  });
+
   test("500 silent associations do not keep an administrator out", async () => {
     const flood = await Promise.all(
       Array.from({ length: 500 }, () => RawSctpClient.connect(admin).catch(() => undefined)),
