@@ -1,8 +1,6 @@
 /**
- * One client of the proxy: from the accept, through the conversation of `ServerSession`, to a tunnel or a refusal.
- *
- * It owns the client's socket until the tunnel is open; from then on the two sides of the tunnel own the sockets, and
- * this only keeps the time limit and the record for the access log.
+ * One client of the proxy: from the accept, through the conversation of `ServerSession`, to a tunnel, an association or a
+ * refusal. Once a tunnel is open, an `OpenTunnel` takes its place, and the sides of the tunnel own the sockets.
  */
 
 import { parseIp } from "../bytes/ip.ts";
@@ -10,7 +8,7 @@ import type { ConnectedSocket, Endpoint, SocketOwner } from "../ports/socket.ts"
 import { Cmd, type FailureRep, Rep } from "../protocol/socks5/constants.ts";
 import type { Request } from "../protocol/socks5/request.ts";
 import { type ServerEvent, ServerSession } from "../protocol/socks5/server-session.ts";
-import { endOfClose, Tunnel, type TunnelEnd } from "../relay/tunnel.ts";
+import { endOfClose, type TunnelEnd } from "../relay/tunnel.ts";
 import { Deadline } from "../time/timer-wheel.ts";
 import { isLoopback } from "./access-rules.ts";
 import { Bind } from "./bind.ts";
@@ -18,6 +16,8 @@ import type { AddressEntry } from "./client-table.ts";
 import type { Command, CommandHost } from "./command.ts";
 import { ConnectCommand } from "./connect-command.ts";
 import type { ProxyContext } from "./context.ts";
+import { OpenTunnel } from "./open-tunnel.ts";
+import type { ClientHost, ServedClient } from "./served-client.ts";
 import { UdpAssociate } from "./udp-associate.ts";
 import type { Verdict } from "./user-directory.ts";
 
@@ -26,7 +26,7 @@ const EARLY_BYTES_MAX = 65_536;
 
 const COMMANDS = { [Cmd.Connect]: "connect", [Cmd.Bind]: "bind", [Cmd.UdpAssociate]: "udp_associate" } as const;
 
-export class Connection implements SocketOwner, CommandHost {
+export class Connection extends Deadline implements SocketOwner, CommandHost, ServedClient {
   readonly context: ProxyContext;
   readonly clientIsLocal: boolean;
   readonly advertisedIp: Uint8Array | undefined;
@@ -35,8 +35,7 @@ export class Connection implements SocketOwner, CommandHost {
   readonly #clientPort: number;
   readonly #startedWallMs: number;
   readonly #session: ServerSession;
-  readonly #deadline: Deadline = new Deadline((nowMs) => this.#handleDeadline(nowMs));
-  readonly #onGone: (connection: Connection) => void;
+  readonly #host: ClientHost;
 
   #isHandshakeCounted = true;
   #isPaused = false;
@@ -47,35 +46,30 @@ export class Connection implements SocketOwner, CommandHost {
   #user: string | undefined;
   #request: Request | undefined;
   #command: Command | undefined;
-  #tunnel: Tunnel | undefined;
-  /** Whether keep-alive is to be switched on when the tunnel falls silent; not any more once it has been. */
-  #wantsKeepAlive = false;
-  #connectedAddress: string | undefined;
-  /** Where the peer of a BIND came from. */
-  #connectedPort: number | undefined;
   #reply: Rep | undefined;
   #detail: string | undefined;
   /** Why the connection is about to end, where that is known before its end. */
   #end: TunnelEnd | undefined;
 
   constructor(
-    context: ProxyContext,
+    host: ClientHost,
     socket: ConnectedSocket,
     entry: AddressEntry,
     client: Endpoint,
     advertisedIp: Uint8Array | undefined,
-    onGone: (connection: Connection) => void,
   ) {
+    super();
+    const { context } = host;
+    this.#host = host;
     this.context = context;
     this.#socket = socket;
     this.#entry = entry;
     this.clientIsLocal = isLoopback(client.ip);
     this.advertisedIp = advertisedIp;
     this.#clientPort = client.port;
-    this.#onGone = onGone;
     this.#startedWallMs = context.clock.wallMs();
     this.#session = new ServerSession(context.session, context.clock.nowMs());
-    context.wheel.set(this.#deadline, this.#session.pollTimeout());
+    context.wheel.set(this, this.#session.pollTimeout());
   }
 
   get clientAddress(): string {
@@ -90,25 +84,19 @@ export class Connection implements SocketOwner, CommandHost {
     return this.#user;
   }
 
-  /** The open tunnel, for those who change its settings. */
-  get tunnel(): Tunnel | undefined {
-    return this.#tunnel;
-  }
-
-  /** Ends whatever is going on, at once. */
   kill(end: TunnelEnd): void {
-    if (this.#tunnel !== undefined) {
-      this.#tunnel.kill(end);
-      return;
-    }
     this.#end ??= end;
     this.#socket.terminate();
+  }
+
+  applyBufferSize(): void {
+    // What a client sends ahead of our answers has a limit of its own.
   }
 
   handleData(chunk: Uint8Array): void {
     this.#session.handleInput(chunk, this.context.clock.nowMs());
     this.#pump();
-    if (!this.#isPaused && this.#session.heldBytes >= EARLY_BYTES_MAX && this.#tunnel === undefined) {
+    if (!this.#isPaused && this.#session.heldBytes >= EARLY_BYTES_MAX && !this.#session.isOpen) {
       this.#isPaused = true;
       this.#socket.pause();
     }
@@ -144,7 +132,7 @@ export class Connection implements SocketOwner, CommandHost {
 
   /** Whether a command is under way that may still be told about the client and the time. */
   get #isAtWork(): boolean {
-    return this.#command !== undefined && this.#tunnel === undefined && !this.#session.isClosing;
+    return this.#command !== undefined && !this.#session.isOpen && !this.#session.isClosing;
   }
 
   #pump(): void {
@@ -153,15 +141,19 @@ export class Connection implements SocketOwner, CommandHost {
       // An answer has found the client dead: what it asked for before is not begun.
       if (this.#closed) return;
     }
-    if (this.#isHandshakeCounted && !this.#session.isHandshake) {
-      this.#isHandshakeCounted = false;
-      this.context.clients.handshakeEnded(this.#entry);
-    }
+    if (!this.#session.isHandshake) this.#endHandshake();
     if (this.#session.isClosing && !this.#closed) {
-      this.context.wheel.set(this.#deadline, this.#session.pollTimeout());
+      this.context.wheel.set(this, this.#session.pollTimeout());
     } else if (this.#finReceived && this.#session.needsInput) {
       this.#socket.shutdown();
     }
+  }
+
+  /** The client has said what it wants, or is gone. */
+  #endHandshake(): void {
+    if (!this.#isHandshakeCounted) return;
+    this.#isHandshakeCounted = false;
+    this.context.clients.handshakeEnded(this.#entry);
   }
 
   #carryOut(event: ServerEvent): void {
@@ -266,7 +258,7 @@ export class Connection implements SocketOwner, CommandHost {
 
   setDeadlineIn(limitMs: number): void {
     const { wheel, clock } = this.context;
-    wheel.set(this.#deadline, limitMs > 0 ? clock.nowMs() + limitMs : Number.POSITIVE_INFINITY);
+    wheel.set(this, limitMs > 0 ? clock.nowMs() + limitMs : Number.POSITIVE_INFINITY);
   }
 
   refuse(rep: FailureRep, detail: string | undefined): void {
@@ -304,22 +296,29 @@ export class Connection implements SocketOwner, CommandHost {
   }
 
   openTunnel(target: ConnectedSocket, bnd: Endpoint, connectedAddress: string): void {
-    const { clock, settings, totals, counters, timeouts, bulk } = this.context;
-    this.#connectedAddress = connectedAddress;
-    if (this.#request?.cmd === Cmd.Bind) this.#connectedPort = bnd.port;
+    const { wheel, counters } = this.context;
+    const { cmd, dst } = this.#request as Request;
+    const isBind = cmd === Cmd.Bind;
+    // Before the tunnel can end, and leave.
+    this.#endHandshake();
     this.#reply = Rep.Succeeded;
     counters.requestsConnected++;
-    const tunnel = new Tunnel(this.#socket, target, {
-      settings,
-      totals,
-      bulk,
-      nowMs: () => clock.nowMs(),
-      reset: this.context.reset,
-      onHalfClosed: () => this.#setTunnelDeadline(),
-      onEnded: (end) => this.#finish(end, undefined),
-    });
-    this.#tunnel = tunnel;
-    this.#wantsKeepAlive = timeouts.keepAliveMs > 0;
+    const story = {
+      startedWallMs: this.#startedWallMs,
+      clientPort: this.#clientPort,
+      user: this.#user,
+      command: isBind ? ("bind" as const) : ("connect" as const),
+      host: dst.host,
+      port: dst.port,
+      connectedAddress,
+      connectedPort: isBind ? bnd.port : undefined,
+      attempts: this.#command?.attempts ?? [],
+      lookups: this.#command?.lookups ?? [],
+    };
+    const open = new OpenTunnel(this.#host, this.#entry, story, this.#socket, target);
+    const { tunnel } = open;
+    wheel.clear(this);
+    this.#host.replace(this, open);
     target.data = tunnel.target;
     this.#socket.data = tunnel.client;
     const early = this.#session.connected(bnd.ip, bnd.port);
@@ -327,11 +326,11 @@ export class Connection implements SocketOwner, CommandHost {
     //= rfc1928#6/connect-bound-address
     this.#pump();
     // The client was gone, and has taken the tunnel with it.
-    if (this.#closed) return;
+    if (open.isOver) return;
     //= rfc1928#6/success-passes-data
     if (this.#unsent !== undefined) tunnel.client.queueUncounted(this.#unsent);
     this.#resume();
-    this.#setTunnelDeadline();
+    open.watchSilence();
     if (early.length > 0) tunnel.client.handleData(early);
     if (this.#finReceived) tunnel.client.handleEnd();
     tunnel.start();
@@ -343,59 +342,23 @@ export class Connection implements SocketOwner, CommandHost {
     this.#socket.resume();
   }
 
-  /** Sets the deadline to the next moment at which a silent tunnel needs us. */
-  #setTunnelDeadline(): void {
-    const { wheel, timeouts } = this.context;
-    const tunnel = this.#tunnel;
-    if (tunnel === undefined || this.#closed) return;
-    const limitMs = this.#silenceLimitMs(tunnel);
-    const waitMs = this.#wantsKeepAlive ? Math.min(limitMs, timeouts.keepAliveMs) : limitMs;
-    wheel.set(this.#deadline, tunnel.lastActiveMs + waitMs);
-  }
-
-  /** How long a tunnel may be silent. */
-  #silenceLimitMs({ isHalfClosed }: Tunnel): number {
-    const { idleMs, halfClosedMs } = this.context.timeouts;
-    return (isHalfClosed ? halfClosedMs : idleMs) || Number.POSITIVE_INFINITY;
-  }
-
-  #handleDeadline(nowMs: number): void {
-    if (this.#tunnel !== undefined) {
-      this.#handleSilence(this.#tunnel, nowMs);
-    } else if (this.#isAtWork) {
+  override handleDue(nowMs: number): void {
+    if (this.#isAtWork) {
       this.#command?.timeOut();
-    } else {
-      this.#session.handleTimeout(nowMs);
-      this.#pump();
-    }
-  }
-
-  /** Bytes that move do not touch the deadline: a tunnel that was not silent after all gets a new one. */
-  #handleSilence(tunnel: Tunnel, nowMs: number): void {
-    const silentMs = nowMs - tunnel.lastActiveMs;
-    if (silentMs >= this.#silenceLimitMs(tunnel)) {
-      this.context.counters.idleTimeouts++;
-      tunnel.kill(tunnel.isHalfClosed ? "half-closed-timeout" : "idle-timeout");
       return;
     }
-    const { keepAliveMs } = this.context.timeouts;
-    if (this.#wantsKeepAlive && silentMs >= keepAliveMs) {
-      // Only now: most tunnels never fall silent, and would pay four system calls a socket for nothing.
-      tunnel.keepAlive(keepAliveMs);
-      this.#wantsKeepAlive = false;
-    }
-    this.#setTunnelDeadline();
+    this.#session.handleTimeout(nowMs);
+    this.#pump();
   }
 
-  /** Everything is over: takes the connection out of all tables and reports the request, if there was one. */
+  /** Everything is over without a tunnel: leaves all tables and reports the request, if there was one. */
   #finish(end: string, code: string | undefined): void {
     this.#closed = true;
     const { wheel, clients, events, clock } = this.context;
-    wheel.clear(this.#deadline);
-    if (this.#isHandshakeCounted) clients.handshakeEnded(this.#entry);
-    this.#isHandshakeCounted = false;
+    wheel.clear(this);
+    this.#endHandshake();
     clients.leave(this.#entry);
-    this.#onGone(this);
+    this.#host.forget(this);
     const request = this.#request;
     // What cannot be read is a request all the same, once it has been answered.
     if (request === undefined && this.#reply === undefined) return;
@@ -409,12 +372,12 @@ export class Connection implements SocketOwner, CommandHost {
       command: request && COMMANDS[request.cmd],
       host: request?.dst.host,
       port: request?.dst.port,
-      connectedAddress: this.#connectedAddress,
-      connectedPort: this.#connectedPort,
+      connectedAddress: undefined,
+      connectedPort: undefined,
       reply: this.#reply,
       attempts: this.#command?.attempts ?? [],
-      bytesUp: this.#tunnel?.target.bytesWritten ?? udp?.bytesUp ?? 0,
-      bytesDown: this.#tunnel?.client.bytesWritten ?? udp?.bytesDown ?? 0,
+      bytesUp: udp?.bytesUp ?? 0,
+      bytesDown: udp?.bytesDown ?? 0,
       udp,
       lookups: this.#command?.lookups ?? [],
       end,

@@ -7,6 +7,7 @@ import type { TunnelEnd } from "../relay/tunnel.ts";
 import { AcceptGate, type AcceptGateOptions } from "./accept-gate.ts";
 import { Connection } from "./connection.ts";
 import type { ProxyContext } from "./context.ts";
+import type { ClientHost, ServedClient } from "./served-client.ts";
 
 export interface ProxyServerOptions extends AcceptGateOptions {
   /** The descriptor of an accepted socket. */
@@ -21,16 +22,16 @@ const TURNED_AWAY: SocketOwner = {
   handleClose: () => undefined,
 };
 
-export class ProxyServer implements Control {
-  readonly #context: ProxyContext;
+export class ProxyServer implements Control, ClientHost {
+  readonly context: ProxyContext;
   readonly #options: ProxyServerOptions;
   /** BOUNDED by `capacity` and by the limits of the configuration. */
-  readonly #connections = new Set<Connection>();
+  readonly #connections = new Set<ServedClient>();
   readonly #gate: AcceptGate;
   #onEmpty: (() => void) | undefined;
 
   constructor(context: ProxyContext, options: ProxyServerOptions) {
-    this.#context = context;
+    this.context = context;
     this.#options = options;
     this.#gate = new AcceptGate(
       options,
@@ -48,7 +49,7 @@ export class ProxyServer implements Control {
    *   another than the one it is bound to.
    */
   accept(socket: ConnectedSocket, client: Endpoint | undefined, advertisedIp?: Uint8Array): SocketOwner {
-    const context = this.#context;
+    const context = this.context;
     context.counters.accepted++;
     // A client that is gone already has no address any more; its close event is on the way.
     if (client === undefined) return TURNED_AWAY;
@@ -62,7 +63,7 @@ export class ProxyServer implements Control {
       socket.terminate();
       return TURNED_AWAY;
     }
-    const connection = new Connection(context, socket, entry, client, advertisedIp, (gone) => this.#forget(gone));
+    const connection = new Connection(this, socket, entry, client, advertisedIp);
     this.#connections.add(connection);
     this.#gate.entered(this.#options.descriptorOf(socket));
     return connection;
@@ -74,7 +75,7 @@ export class ProxyServer implements Control {
   }
 
   historical(): number {
-    return this.#context.counters.accepted;
+    return this.context.counters.accepted;
   }
 
   concurrent(): number {
@@ -82,16 +83,16 @@ export class ProxyServer implements Control {
   }
 
   bytes(): number {
-    return this.#context.totals.bytes;
+    return this.context.totals.bytes;
   }
 
   bufferSize(): number {
-    return this.#context.settings.bufferSize;
+    return this.context.settings.bufferSize;
   }
 
   setBufferSize(size: number): void {
-    this.#context.settings.bufferSize = size;
-    for (const connection of this.#connections) connection.tunnel?.applyBufferSize();
+    this.context.settings.bufferSize = size;
+    for (const connection of this.#connections) connection.applyBufferSize();
   }
 
   /** Ends every connection at once. */
@@ -110,12 +111,17 @@ export class ProxyServer implements Control {
 
   /** An association, or a host that is waited for, may take as many descriptors more as a client with its target. */
   get #places(): number {
-    const { udp, bind } = this.#context;
+    const { udp, bind } = this.context;
     return this.#connections.size + udp.quota.total + bind.quota.total;
   }
 
-  #forget(connection: Connection): void {
-    this.#connections.delete(connection);
+  replace(client: ServedClient, later: ServedClient): void {
+    this.#connections.delete(client);
+    this.#connections.add(later);
+  }
+
+  forget(client: ServedClient): void {
+    this.#connections.delete(client);
     if (this.#connections.size === 0) this.#onEmpty?.();
     this.#gate.left();
   }

@@ -52,12 +52,12 @@ export interface TunnelOptions {
   readonly totals: RelayTotals;
   /** Absent: the tunnel stays. */
   readonly bulk?: BulkOptions | undefined;
-  readonly nowMs: () => number;
+  nowMs(): number;
   readonly reset: GentleReset;
   /** Called when the first side has finished, and the other lives on. */
-  readonly onHalfClosed: () => void;
+  onHalfClosed(): void;
   /** Called once, when both sockets are closed. */
-  readonly onEnded: (end: TunnelEnd) => void;
+  onEnded(end: TunnelEnd): void;
 }
 
 /** One socket of a tunnel, and what waits to be written to it. The driver calls `handle…` with the socket's events. */
@@ -287,9 +287,7 @@ export class Tunnel {
   readonly settings: RelaySettings;
   readonly totals: RelayTotals;
   readonly reset: GentleReset;
-  readonly #nowMs: () => number;
-  readonly #onHalfClosed: () => void;
-  readonly #onEnded: (end: TunnelEnd) => void;
+  readonly #options: TunnelOptions;
   #end: TunnelEnd | undefined;
   #isOver = false;
   /** When a byte last moved, on the clock of `nowMs`. */
@@ -302,16 +300,14 @@ export class Tunnel {
   #away: BulkTunnel | undefined;
 
   constructor(client: Stream, target: Stream, options: TunnelOptions) {
-    const { settings, totals, bulk, nowMs, reset, onHalfClosed, onEnded } = options;
+    const { settings, totals, bulk, reset } = options;
     this.settings = settings;
     this.totals = totals;
     this.reset = reset;
     this.#bulk = bulk;
     this.#policy = bulk?.when === "auto" ? new BulkPolicy() : undefined;
-    this.#nowMs = nowMs;
-    this.#onHalfClosed = onHalfClosed;
-    this.#onEnded = onEnded;
-    this.lastActiveMs = nowMs();
+    this.#options = options;
+    this.lastActiveMs = options.nowMs();
     this.client = new Side(this, "client", client);
     this.target = new Side(this, "target", target);
     this.client.peer = this.target;
@@ -324,7 +320,7 @@ export class Tunnel {
   }
 
   touch(): void {
-    this.lastActiveMs = this.#nowMs();
+    this.lastActiveMs = this.#options.nowMs();
   }
 
   /** Whether a mover has the sockets. */
@@ -366,7 +362,7 @@ export class Tunnel {
   }
 
   handleHalfClosed(): void {
-    this.#onHalfClosed();
+    this.#options.onHalfClosed();
   }
 
   /** The last that a side does with an event: `bytes` went to a socket. */
@@ -378,7 +374,7 @@ export class Tunnel {
   /** The mover has given back the sockets. */
   handleHome(): void {
     this.#away = undefined;
-    this.#policy?.cameHome(this.#nowMs());
+    this.#policy?.cameHome(this.#options.nowMs());
   }
 
   #handOver({ mover }: BulkOptions): void {
@@ -388,7 +384,7 @@ export class Tunnel {
     if (!client.isSettled || !target.isSettled || (client.finReceived && target.finReceived)) return;
     const away = mover.take(client, target, this.settings);
     if (away === undefined) {
-      this.#policy?.cameHome(this.#nowMs());
+      this.#policy?.cameHome(this.#options.nowMs());
       return;
     }
     this.#away = away;
@@ -400,10 +396,10 @@ export class Tunnel {
     // Closing one socket closes the other before the first close has returned here.
     if (this.#isOver) return;
     if (!this.client.isClosed || !this.target.isClosed) {
-      this.#onHalfClosed();
+      this.#options.onHalfClosed();
       return;
     }
     this.#isOver = true;
-    this.#onEnded(this.#end ?? "finished");
+    this.#options.onEnded(this.#end ?? "finished");
   }
 }

@@ -14,15 +14,21 @@ const SLOTS = 1024;
 
 /** One deadline. Its owner keeps it and sets it again and again: nothing is allocated in between. */
 export class Deadline {
-  readonly onDue: (nowMs: number) => void;
+  readonly #onDue: ((nowMs: number) => void) | undefined;
   /** When it is, or was, due, on the clock's `nowMs`; `Infinity` when it was cleared. */
   dueMs: number = Number.POSITIVE_INFINITY;
   /** Neighbours in the slot's ring; `undefined` while not set. Only the wheel touches them. */
   previous: Deadline | undefined;
   next: Deadline | undefined;
 
-  constructor(onDue: (nowMs: number) => void) {
-    this.onDue = onDue;
+  /** @param onDue - Called when it is due, unless a subclass says itself what is to be done. */
+  constructor(onDue?: (nowMs: number) => void) {
+    this.#onDue = onDue;
+  }
+
+  /** The time has come. */
+  handleDue(nowMs: number): void {
+    this.#onDue?.(nowMs);
   }
 
   get isSet(): boolean {
@@ -117,13 +123,13 @@ export class TimerWheel {
     while (deadline !== head) {
       const next = deadline.next as Deadline;
       if (deadline.dueMs <= nowMs) {
-        // Collected first: `onDue` may set or clear any deadline, those of this slot too.
+        // Collected first: it may set or clear any deadline, those of this slot too.
         this.#unlink(deadline);
         this.#due.push(deadline);
       }
       deadline = next;
     }
-    for (const due of this.#due.splice(0)) if (!due.isSet && due.dueMs <= nowMs) due.onDue(nowMs);
+    for (const due of this.#due.splice(0)) if (!due.isSet && due.dueMs <= nowMs) due.handleDue(nowMs);
   }
 
   /** BOUNDED by one slot's deadlines; empty outside of `#fireSlot`. */
@@ -144,7 +150,7 @@ export class TimerWheel {
 }
 
 function ringHead(): Deadline {
-  const head = new Deadline(() => undefined);
+  const head = new Deadline();
   head.previous = head;
   head.next = head;
   return head;

@@ -1,0 +1,19 @@
+import type { TunnelEnd } from "../relay/tunnel.ts";
+import type { ProxyContext } from "./context.ts";
+
+/** A client of the proxy, whatever it is doing. */
+export interface ServedClient {
+  /** Ends whatever is going on, at once. */
+  kill(end: TunnelEnd): void;
+  /** The buffer size has changed. */
+  applyBufferSize(): void;
+}
+
+/** Where clients are kept. */
+export interface ClientHost {
+  readonly context: ProxyContext;
+  /** The client is gone. */
+  forget(client: ServedClient): void;
+  /** `later` stands for the client from now on. */
+  replace(client: ServedClient, later: ServedClient): void;
+}
