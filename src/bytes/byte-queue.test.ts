@@ -4,7 +4,12 @@ import { ByteQueue } from "./byte-queue.ts";
 
 describe("ByteQueue", () => {
   test("gives out what went in, in order, however it went in and comes out", () => {
-    const size = fc.oneof(fc.integer({ min: 0, max: 20 }), fc.integer({ min: 900, max: 5000 }));
+    const size = fc.oneof(
+      fc.integer({ min: 0, max: 20 }),
+      fc.integer({ min: 500, max: 1023 }),
+      fc.constantFrom(1024, 3072, 4095, 4096),
+      fc.integer({ min: 1024, max: 5000 }),
+    );
     const step = fc.oneof(
       { weight: 3, arbitrary: fc.record({ kind: fc.constant("push" as const), size }) },
       { weight: 3, arbitrary: fc.record({ kind: fc.constant("consume" as const), size }) },
@@ -52,12 +57,42 @@ describe("ByteQueue", () => {
   test("holds a hundred thousand single bytes in a few blocks", () => {
     const queue = new ByteQueue();
     for (let i = 0; i < 100_000; i++) queue.push(Uint8Array.of(i));
-    let blocks = 0;
+    const blocks: Uint8Array[] = [];
     for (let head = queue.head; head !== undefined; head = queue.head) {
-      blocks++;
+      blocks.push(head.slice());
       queue.consume(head.length);
     }
-    expect(blocks).toBeLessThan(30);
+    expect(blocks.length).toBeLessThan(30);
+    expect(Buffer.concat(blocks).equals(Uint8Array.from({ length: 100_000 }, (_, index) => index))).toBe(true);
+  });
+
+  test("gives out of a block what was put into it, where the next piece did not fit", () => {
+    const queue = new ByteQueue();
+    const all = Uint8Array.from({ length: 18_000 }, (_, index) => index);
+    for (let at = 0; at < all.length; at += 900) queue.push(all.subarray(at, at + 900));
+    const parts: Uint8Array[] = [];
+    for (let head = queue.head; head !== undefined; head = queue.head) {
+      parts.push(head.slice());
+      queue.consume(head.length);
+    }
+    expect(Buffer.concat(parts).equals(all)).toBe(true);
+  });
+
+  test("keeps its order while its list of blocks is cut again and again", () => {
+    const queue = new ByteQueue();
+    const piece = (index: number): Uint8Array => new Uint8Array(1024).fill(index);
+    let pushed = 0;
+    let consumed = 0;
+    // More comes than goes, and then all goes.
+    for (let round = 0; round < 400; round++) {
+      for (let i = 0; i < 3; i++) queue.push(piece(pushed++));
+      for (let i = 0; i < 2; i++) {
+        expect(queue.head?.[0]).toBe(consumed++ & 0xff);
+        queue.consume(1024);
+      }
+    }
+    for (; queue.size > 0; queue.consume(1024)) expect(queue.head?.[0]).toBe(consumed++ & 0xff);
+    expect(consumed).toBe(pushed);
   });
 
   test("takes away no more than there is", () => {
