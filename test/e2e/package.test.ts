@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { runWell } from "../support/command.ts";
+import { run, runWell } from "../support/command.ts";
 import { startProxy } from "../support/proxy-process.ts";
 import { scratchDir } from "../support/scratch-dir.ts";
 
@@ -47,6 +47,34 @@ describe("the installed package", () => {
       doors.map((door) => `console.log(Object.keys(await import("sockeye${door.slice(1)}")).length > 0);`).join("\n"),
     );
     expect((await runWell([process.execPath, program])).text).toBe("true\n".repeat(doors.length));
+  });
+
+  test("type-checks in a program for Bun", async () => {
+    mkdirSync(join(modules, "@types"));
+    symlinkSync(join(root, "node_modules", "@types", "bun"), join(modules, "@types", "bun"));
+    const common = {
+      lib: ["ESNext"],
+      target: "ESNext",
+      strict: true,
+      skipLibCheck: true,
+      noEmit: true,
+      types: ["bun"],
+    };
+    // What `bun init` writes.
+    const modern = { module: "Preserve", allowImportingTsExtensions: true, verbatimModuleSyntax: true };
+    const compilerOptions = { ...common, ...modern, noUncheckedIndexedAccess: true, noImplicitOverride: true };
+    writeFileSync(dir.file("tsconfig.json"), JSON.stringify({ compilerOptions, include: ["program.ts"] }));
+    writeFileSync(
+      dir.file("program.ts"),
+      `import { type ProxyOptions, startProxy } from "sockeye";
+       import { connectAdmin } from "sockeye/admin";
+       const options: ProxyOptions = { socks: { listen: ["127.0.0.1", { address: "::1", port: 0 }] }, timeouts: { idle: 0 } };
+       export const proxy = await startProxy(options);
+       export const admin = await connectAdmin({ username: "root", password: "secret" });
+      `,
+    );
+    const tsc = join(root, "node_modules", ".bin", "tsc");
+    expect(await run([tsc, "--project", dir.path], { cwd: dir.path })).toMatchObject({ status: 0, text: "" });
   });
 
   test("brings no tests, and every page that its README names", () => {

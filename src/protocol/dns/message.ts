@@ -15,6 +15,8 @@
  * asked for, so that one odd record would spoil the message.
  */
 
+// Who imports this package has these sources as its types, and would not find the declaration by itself.
+/// <reference path="./dns-packet.d.ts" />
 import { name as nameCodec } from "dns-packet";
 import type { PacketDecoded } from "../../bytes/decoded.ts";
 import { readU16, readU32 } from "../../bytes/read.ts";
