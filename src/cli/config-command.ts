@@ -7,6 +7,7 @@ import { formatMistake, type Mistake } from "../config/mistake.ts";
 import { type CommandSpec, formatHelp, formatMistakes, parseCommandLine } from "./command-line.ts";
 import { ExitStatus } from "./exit-status.ts";
 import { CONFIG_OPTION, configPath } from "./serve-options.ts";
+import { print } from "./standard-output.ts";
 
 const CONFIG: CommandSpec = {
   name: "config",
@@ -24,7 +25,7 @@ A first line '#:schema ./sockeye.schema.json' in the TOML file tells editors whe
 export function run(args: readonly string[]): number {
   const line = parseCommandLine(CONFIG, args);
   if (line.isHelp) {
-    process.stdout.write(formatHelp(CONFIG));
+    print(formatHelp(CONFIG));
     return ExitStatus.Done;
   }
   const [action] = line.operands;
@@ -47,9 +48,9 @@ export function run(args: readonly string[]): number {
     return ExitStatus.WrongUsage;
   }
   if (action === "schema") {
-    process.stdout.write(readFileSync(join(import.meta.dir, "..", "..", "sockeye.schema.json")));
+    print(readFileSync(join(import.meta.dir, "..", "..", "sockeye.schema.json")));
   } else {
-    process.stdout.write(`${path}: no mistakes\n`);
+    print(`${path}: no mistakes\n`);
   }
   return ExitStatus.Done;
 }

@@ -4,6 +4,7 @@ import { type AdminClient, AdminError, AdminErrorCode, connectAdmin } from "../a
 import { formatMistake } from "../config/mistake.ts";
 import { formatHelp, formatMistakes } from "./command-line.ts";
 import { CTL, type CtlRequest, readCtlArguments } from "./ctl-arguments.ts";
+import { print } from "./standard-output.ts";
 
 /** What the end of `ctl` says to a shell. */
 export const CtlStatus = {
@@ -26,7 +27,7 @@ export interface CtlIo {
 
 const PROCESS_IO: CtlIo = {
   environment: process.env,
-  stdout: (text) => void process.stdout.write(text),
+  stdout: print,
   stderr: (text) => void process.stderr.write(text),
 };
 

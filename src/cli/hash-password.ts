@@ -4,6 +4,7 @@ import { formatMistake } from "../config/mistake.ts";
 import { type CommandSpec, formatHelp, formatMistakes, parseCommandLine } from "./command-line.ts";
 import { ExitStatus } from "./exit-status.ts";
 import { readPassword } from "./read-password.ts";
+import { print } from "./standard-output.ts";
 
 const HASH_PASSWORD: CommandSpec = {
   name: "hash-password",
@@ -22,7 +23,7 @@ const PASSWORD_BYTES_MAX = 255;
 export async function run(args: readonly string[]): Promise<number> {
   const line = parseCommandLine(HASH_PASSWORD, args);
   if (line.isHelp) {
-    process.stdout.write(formatHelp(HASH_PASSWORD));
+    print(formatHelp(HASH_PASSWORD));
     return ExitStatus.Done;
   }
   if (line.mistakes.length > 0) {
@@ -42,6 +43,6 @@ export async function run(args: readonly string[]): Promise<number> {
     return ExitStatus.WrongUsage;
   }
   const hash = await Bun.password.hash(answer.password, { algorithm: "argon2id" });
-  process.stdout.write(`${hash}\n`);
+  print(`${hash}\n`);
   return ExitStatus.Done;
 }

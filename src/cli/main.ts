@@ -3,6 +3,7 @@
 import packageJson from "../../package.json" with { type: "json" };
 import { findSecrets } from "./argument-secrets.ts";
 import { ExitStatus } from "./exit-status.ts";
+import { print } from "./standard-output.ts";
 
 interface CommandEntry {
   readonly summary: string;
@@ -56,11 +57,11 @@ async function main(args: readonly string[]): Promise<number> {
     return ExitStatus.WrongUsage;
   }
   if (name === "-h" || name === "--help") {
-    process.stdout.write(help());
+    print(help());
     return ExitStatus.Done;
   }
   if ((name === "-V" || name === "--version") && rest.length === 0) {
-    process.stdout.write(`${packageJson.version}\n`);
+    print(`${packageJson.version}\n`);
     return ExitStatus.Done;
   }
   // Not for people: what the supervisor starts.

@@ -16,6 +16,7 @@ import { planAttempts } from "./attempt-plan.ts";
 import { type CommandSpec, formatHelp, formatMistakes, parseCommandLine } from "./command-line.ts";
 import { ExitStatus } from "./exit-status.ts";
 import { CONFIG_OPTION, configPath, NAME_OPTIONS, toOptionValues } from "./serve-options.ts";
+import { print } from "./standard-output.ts";
 
 const USER_OPTION = {
   long: "--user",
@@ -43,7 +44,7 @@ Exit status: 0 there are addresses; 1 there is none; 2 wrong usage.`,
 export async function run(args: readonly string[]): Promise<number> {
   const line = parseCommandLine(RESOLVE, args);
   if (line.isHelp) {
-    process.stdout.write(formatHelp(RESOLVE));
+    print(formatHelp(RESOLVE));
     return ExitStatus.Done;
   }
   const [name] = line.operands;
@@ -118,7 +119,7 @@ function noteOn(
 }
 
 const say = (text: string): void => {
-  process.stdout.write(`${text}\n`);
+  print(`${text}\n`);
 };
 
 const warn = (message: string, fields: LogFields = {}): void => {

@@ -5,12 +5,13 @@ import { formatMistake } from "../config/mistake.ts";
 import { formatHelp, formatMistakes, parseCommandLine } from "./command-line.ts";
 import { ExitStatus } from "./exit-status.ts";
 import { configPath, SERVE, toOptionValues } from "./serve-options.ts";
+import { print } from "./standard-output.ts";
 
 /** @param args - The arguments after "serve". */
 export async function run(args: readonly string[]): Promise<number> {
   const line = parseCommandLine(SERVE, args);
   if (line.isHelp) {
-    process.stdout.write(formatHelp(SERVE));
+    print(formatHelp(SERVE));
     return ExitStatus.Done;
   }
   const path = configPath(line.options);

@@ -17,6 +17,15 @@ describe("sockeye", () => {
     expect(stderr).toStartWith("Usage: sockeye COMMAND");
   });
 
+  test("a full disk under stdout: one line on stderr, and no success", async () => {
+    for (const args of [["--help"], ["ctl", "--help"], ["config", "schema"]]) {
+      const script = '"$0" "$@" >/dev/full';
+      const child = Bun.spawn(["sh", "-c", script, join(root, "bin", "sockeye"), ...args], { stderr: "pipe" });
+      const [status, stderr] = await Promise.all([child.exited, new Response(child.stderr).text()]);
+      expect({ status, stderr }).toEqual({ status: 1, stderr: "sockeye: Cannot write to stdout: ENOSPC\n" });
+    }
+  });
+
   test("a command that does not exist: status 2 and what there is", async () => {
     const { status, stdout, stderr } = await runSockeye(["sevre"]);
     expect([status, stdout]).toEqual([2, ""]);
