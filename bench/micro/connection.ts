@@ -35,6 +35,9 @@ class IdleSocket implements ConnectedSocket {
   shutdown(): undefined {
     return undefined;
   }
+  close(): void {
+    this.data.handleClose(undefined);
+  }
   terminate(): undefined {
     return undefined;
   }

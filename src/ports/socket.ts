@@ -4,6 +4,11 @@ export interface Stream {
   write(bytes: Uint8Array): number;
   /** Sends FIN; we can still read. */
   shutdown(): void;
+  /**
+   * Sends FIN after all that was written, and forgets the socket, whose peer has sent FIN before. Its owner hears of the
+   * close before this returns.
+   */
+  close(): void;
   /** Sends RST and forgets the socket. */
   terminate(): void;
   /** Stops reading, so that the peer's window fills. */

@@ -58,6 +58,14 @@ export class FakeSocket implements ConnectedSocket {
     this.finSent = true;
   }
 
+  close(): void {
+    if (this.isClosed) return;
+    // Closed with anything unread, the kernel would send RST.
+    expect([this.#finReceived || this.#resetWritten, this.#inbox.length, this.finSent]).toEqual([true, 0, false]);
+    this.finSent = true;
+    this.#close(undefined);
+  }
+
   terminate(): void {
     if (this.isClosed) return;
     this.isTerminated = true;

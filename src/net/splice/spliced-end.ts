@@ -73,6 +73,10 @@ export class SplicedEnd implements Stream {
     throw new Error("a socket that is being spliced ends at home");
   }
 
+  close(): void {
+    throw new Error("a socket that is being spliced ends at home");
+  }
+
   /** The buffer size steers the reading. */
   pause(): void {
     throw new Error("a socket that is being spliced cannot be paused");
