@@ -29,9 +29,19 @@ const STATIC: readonly Step[] = [
 const UNIT: Step = { name: "unit tests", command: bunTest("./src", "./test/architecture") };
 const WHOLE: Step = { name: "simulation and end-to-end tests", command: bunTest("./test/simulation", "./test/e2e") };
 /** Tests of what a client sees: `bin/sockeye serve` as it is started with the options of the variant. */
-const SEEN_BY_CLIENTS = ["admin", "bind", "dns", "handshake", "honest-replies", "limits", "logs", "outgoing"]
+const SEEN_BY_CLIENTS = [
+  "admin",
+  "admin-under-load",
+  "bind",
+  "dns",
+  "handshake",
+  "honest-replies",
+  "limits",
+  "logs",
+  "outgoing",
+]
   .concat(["random-clients", "random-tunnels", "relay", "stop", "udp"])
-  .map((name) => `./test/e2e/${name}`);
+  .map((name) => `./test/e2e/${name}.test.ts`);
 /** The same tests for other ways of doing the same: what a client sees must not depend on them. */
 const VARIANTS: readonly Step[] = ["--workers 2", "--splice always"].map((setting) => ({
   name: `end-to-end tests with ${setting}`,
