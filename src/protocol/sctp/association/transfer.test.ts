@@ -431,6 +431,16 @@ describe("HEARTBEAT", () => {
     expect(alive.story).toEqual(["connected"]);
   });
 
+  test("a heartbeat that is not answered doubles the RTO [rfc9260#8.3/unanswered]", () => {
+    const peer = established();
+    while (chunksOf(peer.wait(100), ChunkType.Heartbeat).length === 0);
+    peer.wait(1_000);
+    peer.endpoint.send(peer.association, Uint8Array.of(1), peer.nowMs);
+    expect(tsnsIn(peer, peer.drain())).toEqual([0]);
+    expect(tsnsIn(peer, peer.wait(1_900))).toEqual([]);
+    expect(tsnsIn(peer, peer.wait(100))).toEqual([0]);
+  });
+
   test("a wrong echo counts for nothing", () => {
     const peer = established();
     for (let second = 0; second < 1_200; second++) {
