@@ -70,6 +70,12 @@ describe("decodeAnswer: what a server may say", () => {
     });
   });
 
+  test("NXDOMAIN with addresses contradicts itself and is no answer", () => {
+    expect(faultOf(judge({ rcode: 3, answers: [a(NAME, "192.0.2.1", 300)] }))).toBe("malformed");
+    const answers = [cname(NAME, "b.example.net", 40), a("b.example.net", "192.0.2.1", 300)];
+    expect(faultOf(judge({ rcode: 3, answers }))).toBe("malformed");
+  });
+
   test("a negative answer without SOA has no TTL", () => {
     expect(judge({ rcode: 3 })).toMatchObject({ value: { kind: "no-name", ttlS: undefined } });
     expect(judge({})).toMatchObject({ value: { kind: "no-data", ttlS: undefined } });

@@ -91,6 +91,8 @@ function followChain(message: Buffer, raw: RawMessage, question: Question): Answ
       ttlS = Math.min(ttlS, record.ttlS);
     }
     if (addresses.size > 0) {
+      if (raw.rcode === Rcode.NxDomain)
+        return fault("malformed", "it says that the name does not exist, and gives addresses");
       const taken = [...addresses].slice(0, ADDRESSES_MAX);
       return { kind: "done", value: { kind: "addresses", addresses: taken, ttlS, aliases } };
     }
