@@ -1,12 +1,13 @@
 /** Turns names into addresses. Implementations: the system's resolver, DNS over HTTP, a table in tests. */
 export interface Resolver {
   /**
-   * Looks up the addresses of `name`. Never rejects: what went wrong is a value.
+   * Looks up the addresses of `name`. Never rejects: what went wrong is a value. What is known already comes at once,
+   * without a promise: most names of a busy proxy are in its cache, and a promise costs as much as finding them there.
    *
    * @param name - A host name as the client sent it, decoded as Latin-1; never an IP literal.
    * @param watch - Hears more than the outcome, and earlier. Without it, nothing is lost but that.
    */
-  resolve(name: string, watch?: ResolutionWatch): Promise<Resolution>;
+  resolve(name: string, watch?: ResolutionWatch): Resolution | Promise<Resolution>;
 }
 
 /** What became of a look-up. */

@@ -1,6 +1,7 @@
 import { formatIp, parseIp } from "../bytes/ip.ts";
 import type { PeerListener } from "../ports/peer-listener.ts";
 import type { AttemptRecord, LimitName } from "../ports/proxy-events.ts";
+import type { Resolution } from "../ports/resolver.ts";
 import type { ConnectedSocket, Endpoint, SocketOwner } from "../ports/socket.ts";
 import type { Address } from "../protocol/socks5/address.ts";
 import { Rep } from "../protocol/socks5/constants.ts";
@@ -79,15 +80,20 @@ export class Bind implements Command {
   }
 
   #resolve(dst: Address): void {
-    this.#host.context.resolver.resolve(dst.host).then(
-      (resolution) => {
-        if (this.#isOver) return;
-        if (resolution.kind === "addresses") this.#expect(dst, resolution.addresses);
-        else this.#refuse(Rep.HostUnreachable, resolution.detail);
-      },
-      // A resolver never rejects; one that does has a bug, and the client must not wait for it.
-      (fault: unknown) => this.#refuse(Rep.GeneralFailure, `the resolver failed: ${String(fault)}`),
-    );
+    const resolution = this.#host.context.resolver.resolve(dst.host);
+    if (resolution instanceof Promise) {
+      resolution.then(
+        (known) => this.#resolved(dst, known),
+        // A resolver never rejects; one that does has a bug, and the client must not wait for it.
+        (fault: unknown) => this.#refuse(Rep.GeneralFailure, `the resolver failed: ${String(fault)}`),
+      );
+    } else this.#resolved(dst, resolution);
+  }
+
+  #resolved(dst: Address, resolution: Resolution): void {
+    if (this.#isOver) return;
+    if (resolution.kind === "addresses") this.#expect(dst, resolution.addresses);
+    else this.#refuse(Rep.HostUnreachable, resolution.detail);
   }
 
   //= rfc1928#6/bind-evaluate

@@ -97,11 +97,14 @@ export class Connect implements DialRaceListener {
       },
       onStep: (step: ResolutionStep) => this.#lookups.push(step),
     };
-    this.#ports.resolver.resolve(host, watch).then(
-      (resolution) => this.#resolved(resolution),
-      // A resolver never rejects; one that does has a bug, and the client must not wait for it.
-      (fault: unknown) => this.#fail(Rep.GeneralFailure, `the resolver failed: ${String(fault)}`),
-    );
+    const resolution = this.#ports.resolver.resolve(host, watch);
+    if (resolution instanceof Promise) {
+      resolution.then(
+        (known) => this.#resolved(known),
+        // A resolver never rejects; one that does has a bug, and the client must not wait for it.
+        (fault: unknown) => this.#fail(Rep.GeneralFailure, `the resolver failed: ${String(fault)}`),
+      );
+    } else this.#resolved(resolution);
   }
 
   #startSole(address: string, ip: Uint8Array): void {

@@ -39,7 +39,7 @@ export interface UdpTargetsOptions {
   readonly targetsMax: number;
   readonly queueBytesMax: number;
   readonly lookupsMax: number;
-  readonly resolve: (name: string) => Promise<Resolution>;
+  readonly resolve: (name: string) => Resolution | Promise<Resolution>;
   /** Judges an address that was given or looked up. */
   readonly peerOf: (ip: Uint8Array) => UdpPeer;
   /** Those of the addresses of a name that may be used, the best first. */
@@ -132,11 +132,14 @@ export class UdpTargets {
     }
     this.#lookups++;
     target.isResolving = true;
-    this.#options.resolve(target.dst.host).then(
-      (resolution) => this.#resolved(target, resolution),
-      // A resolver never rejects; one that does has a bug, and the queue must not wait for it.
-      (fault: unknown) => this.#resolved(target, { kind: "failed", detail: String(fault) }),
-    );
+    const resolution = this.#options.resolve(target.dst.host);
+    if (resolution instanceof Promise) {
+      resolution.then(
+        (known) => this.#resolved(target, known),
+        // A resolver never rejects; one that does has a bug, and the queue must not wait for it.
+        (fault: unknown) => this.#resolved(target, { kind: "failed", detail: String(fault) }),
+      );
+    } else this.#resolved(target, resolution);
   }
 
   #resolved(target: UdpTarget, resolution: Resolution): void {

@@ -168,3 +168,21 @@ test("the hosts file comes before every question", async () => {
   expect(asked).toEqual([]);
   expect(steps).toEqual(["hosts a.example: 192.0.2.7, 2001:db8::7"]);
 });
+
+test("what is known already comes at once, without a promise", () => {
+  const known: AnswerSource = {
+    ask: ({ type }) => ({ outcome: type === "A" ? found("192.0.2.1") : found("2001:db8::1"), ttlS: 60 }),
+  };
+  const { resolver } = setUp({}, { source: known });
+  expect(resolver.resolve("www.example.org")).toEqual({ kind: "addresses", addresses: ["2001:db8::1", "192.0.2.1"] });
+  expect(resolver.resolve("localhost")).toEqual({ kind: "addresses", addresses: ["::1", "127.0.0.1"] });
+});
+
+test("a failure that the cache knows still goes to the system's resolver, where that is wanted", async () => {
+  const failing: AnswerSource = { ask: () => ({ outcome: FAILED, ttlS: 2 }) };
+  const { resolver, system, asked } = setUp({}, { source: failing });
+  expect(resolver.resolve("www.example.org")).toEqual(FAILED);
+  expect(asked).toEqual([]);
+  const { resolver: withSystem } = setUp({}, { source: failing, system });
+  expect(await withSystem.resolve("www.example.org")).toEqual({ kind: "addresses", addresses: ["198.51.100.1"] });
+});

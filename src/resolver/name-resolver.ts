@@ -34,7 +34,7 @@ export class NameResolver implements Resolver {
     this.#options = options;
   }
 
-  async resolve(name: string, watch: ResolutionWatch = {}): Promise<Resolution> {
+  resolve(name: string, watch: ResolutionWatch = {}): Resolution | Promise<Resolution> {
     const literal = parseIp(name);
     if (literal !== undefined) return this.#local("literal", name, [formatIp(literal)], watch);
     const judged = judgeHostName(name);
@@ -44,8 +44,10 @@ export class NameResolver implements Resolver {
     const listed = hosts?.addressesOf(judged.name) ?? [];
     if (listed.length > 0) return this.#local("hosts", judged.name, listed, watch);
     if (source !== undefined) {
-      const resolution = await this.#askSource(source, judged.name, watch);
-      if (resolution.kind !== "failed" || system === undefined) return resolution;
+      const resolution = this.#askSource(source, judged.name, watch);
+      if (system === undefined) return resolution;
+      const orSystem = (said: Resolution) => (said.kind === "failed" ? this.#askSystem(system, name, watch) : said);
+      return resolution instanceof Promise ? resolution.then(orSystem) : orSystem(resolution);
     }
     return system === undefined
       ? { kind: "failed", detail: "no resolver is configured" }
