@@ -26,6 +26,7 @@ import { PortChoice } from "../proxy/port-choice.ts";
 import { ProxyServer } from "../proxy/proxy-server.ts";
 import { Quota } from "../proxy/quota.ts";
 import { UserDirectory } from "../proxy/user-directory.ts";
+import { QueuedTimers } from "../time/queued-timers.ts";
 import { TimerWheel } from "../time/timer-wheel.ts";
 import { AccessLogOutlet } from "./access-log-outlet.ts";
 import type { Engine } from "./engine.ts";
@@ -67,7 +68,7 @@ export class LocalEngine implements Engine {
     this.#accessLog = new AccessLogOutlet(config.accessLog, log);
     const key = crypto.getRandomValues(new Uint8Array(USER_KEY_BYTES));
     this.#context = {
-      clock,
+      clock: new QueuedTimers(clock),
       wheel: new TimerWheel(clock),
       reset: gentleReset(clock),
       dialer: new TcpDialer({ noDelay: config.relay.noDelay }),
@@ -177,8 +178,7 @@ export class LocalEngine implements Engine {
         limit_ms: drainMs,
       });
     }
-    const timer =
-      drainMs > 0 ? this.#context.clock.setTimer(drainMs, () => this.#server.killAll("shutdown")) : undefined;
+    const timer = drainMs > 0 ? systemClock.setTimer(drainMs, () => this.#server.killAll("shutdown")) : undefined;
     await drained;
     timer?.cancel();
     this.#context.wheel.stop();
