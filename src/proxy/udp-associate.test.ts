@@ -545,11 +545,22 @@ describe("the end", () => {
     expect(client.finSent).toBe(false);
     clock.advance(1000 + 2 * SLOT_MS);
     expect(client.finSent).toBe(true);
+    expect([relay.isClosed, outside.isClosed]).toEqual([true, true]);
     client.peerFinishes();
     client.closeIfFinished();
-    expect([relay.isClosed, outside.isClosed]).toEqual([true, true]);
     expect(events.records[0]?.end).toBe("idle-timeout");
     expect(context.counters.idleTimeouts).toBe(1);
+  });
+
+  test("by silence gives its place back at once, though the client does not close", () => {
+    const limits = { total: 1, perAddress: 0, perUser: 0 };
+    const { accept, client, clock, datagrams } = associated({ udp: { limits } });
+    clock.advance(60_000 + 2 * SLOT_MS);
+    expect([client.finSent, client.isTerminated]).toEqual([true, false]);
+    const next = accept();
+    next.peerSends(Uint8Array.of(5, 1, 0, 5, 3, 0, ...ZEROS));
+    expect(next.allWritten()[3]).toBe(0);
+    expect(datagrams.at(2).isClosed).toBe(false);
   });
 
   test("a client that does not close after it is reset in time", () => {

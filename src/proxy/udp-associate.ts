@@ -54,6 +54,8 @@ export class UdpAssociate implements Command {
     const silentMs = context.clock.nowMs() - (this.#association?.lastActiveMs ?? 0);
     if (silentMs >= idleMs) {
       context.counters.idleTimeouts++;
+      // Not only once the client has closed, too: until then nobody else would get the port or the place.
+      this.close();
       this.#host.finish("idle-timeout");
     } else {
       this.#host.setDeadlineIn(idleMs - silentMs);
@@ -62,7 +64,9 @@ export class UdpAssociate implements Command {
 
   handleClientEnd(): void {
     //= rfc1928#6/udp-association-ends
-    if (this.#association !== undefined) this.#host.finish("finished");
+    if (this.#association === undefined) return;
+    this.close();
+    this.#host.finish("finished");
   }
 
   close(): void {

@@ -102,7 +102,9 @@ export class UdpAssociation {
     return socket.port;
   }
 
+  /** Harmless when it is closed already. */
   close(): void {
+    if (this.#isClosed) return;
     this.#targets.forgetAll();
     this.#clientSocket?.close();
     this.#ipv4?.close();
