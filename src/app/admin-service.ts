@@ -15,11 +15,7 @@ import type { AdminEventSink } from "../ports/admin-events.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Control } from "../ports/control.ts";
 import type { Log } from "../ports/log.ts";
-
-/** How often another free port is looked for, when the one that the first address took is in use on the next. */
-const FREE_PORT_ATTEMPTS = 16;
-/** What a machine without IPv6 says when it is asked to listen on `::1`. */
-const NO_IPV6: ReadonlySet<string> = new Set(["EADDRNOTAVAIL", "EAFNOSUPPORT"]);
+import { isOptional, isWorthAnotherPort } from "./free-port.ts";
 
 export interface AdminServiceOptions {
   readonly config: AdminConfig;
@@ -129,8 +125,7 @@ async function openListeners(
     try {
       return await tryListeners(options, transport, accept);
     } catch (fault) {
-      const isFreePortTaken = fault instanceof SctpError && fault.code === "EADDRINUSE" && takesFreePort;
-      if (!isFreePortTaken || attempt === FREE_PORT_ATTEMPTS) throw fault;
+      if (!(fault instanceof SctpError) || !isWorthAnotherPort(fault, takesFreePort, attempt)) throw fault;
     }
   }
 }
@@ -154,7 +149,7 @@ async function tryListeners(
       udpPort = listener.local.udpPort ?? udpPort;
     } catch (fault) {
       if (!(fault instanceof SctpError)) throw fault;
-      if (isOptional(config, address, fault)) {
+      if (isOptional(config.listen, address, fault)) {
         log.info(`${fault.message}; going on without it`);
         continue;
       }
@@ -163,10 +158,4 @@ async function tryListeners(
     }
   }
   return opened;
-}
-
-/** The default is to listen on both loopback addresses; a machine without IPv6 has only one of them. */
-function isOptional({ listen }: AdminConfig, address: string, fault: SctpError): boolean {
-  const isDefault = listen.length === 2 && listen.includes("127.0.0.1");
-  return isDefault && address === "::1" && NO_IPV6.has(fault.code);
 }

@@ -2,14 +2,10 @@
 
 import { formatEndpoint, parseIp } from "../bytes/ip.ts";
 import type { Config, ListenConfig } from "../config/config.ts";
-import { ListenError, type ListenOptions, TcpListener } from "../net/tcp-listener.ts";
+import { TcpListener } from "../net/tcp-listener.ts";
 import type { Log } from "../ports/log.ts";
 import type { ConnectedSocket, Endpoint, SocketOwner } from "../ports/socket.ts";
-
-/** How often another free port is looked for, when the one that the first address took is in use on the next. */
-const FREE_PORT_ATTEMPTS = 16;
-/** What a machine without IPv6 says when it is asked to listen on `::1`. */
-const NO_IPV6: ReadonlySet<string> = new Set(["EADDRNOTAVAIL", "EAFNOSUPPORT"]);
+import { changePlan, keyOf, openPlan, type Place, wantsIpv6Only } from "./listen-plan.ts";
 
 /**
  * Makes the owner of a socket that was just accepted.
@@ -23,136 +19,83 @@ export type AcceptClient = (
   advertisedIp: Uint8Array | undefined,
 ) => SocketOwner;
 
-interface Entry {
+class OpenListener implements Place {
   readonly key: string;
   readonly listener: TcpListener;
   /** A reload may change it while the listener stays. */
   advertisedIp: Uint8Array | undefined;
-}
 
-/**
- * Opens every listener, or none.
- *
- * @param reusePort - Share the ports with other processes of this user.
- * @throws {ListenError}
- */
-export function openListeners(config: Config, log: Log, accept: AcceptClient, reusePort: boolean): ListenerSet {
-  for (let attempt = 1; ; attempt++) {
-    const set = new ListenerSet(log, accept, reusePort, []);
-    try {
-      return set.change(config, true);
-    } catch (fault) {
-      const isFreePortTaken = fault instanceof ListenError && fault.code === "EADDRINUSE" && takesFreePort(config);
-      if (!isFreePortTaken || attempt === FREE_PORT_ATTEMPTS) throw fault;
-    }
+  /** @throws {ListenError} */
+  constructor(key: string, listen: ListenConfig, config: Config, accept: AcceptClient, reusePort: boolean) {
+    this.key = key;
+    const { address, port } = listen;
+    const ipv6Only = wantsIpv6Only(config, listen);
+    this.listener = new TcpListener(
+      { address, port, backlog: config.socks.backlog, ipv6Only, reusePort, noDelay: config.relay.noDelay },
+      (socket, client) => accept(socket, client, this.advertisedIp),
+    );
   }
-}
 
-/** Whether several addresses are to share one port that the system chooses. */
-function takesFreePort({ socks }: Config): boolean {
-  return socks.listen.filter((listen) => listen.port === 0).length > 1;
+  get port(): number {
+    return this.listener.port;
+  }
+
+  close(): void {
+    this.listener.close();
+  }
 }
 
 export class ListenerSet {
   readonly #log: Log;
   readonly #accept: AcceptClient;
   readonly #reusePort: boolean;
-  readonly #entries: readonly Entry[];
+  #open: readonly OpenListener[];
 
-  constructor(log: Log, accept: AcceptClient, reusePort: boolean, entries: readonly Entry[]) {
+  /**
+   * Opens every listener, or none.
+   *
+   * @param reusePort - Share the ports with other processes of this user.
+   * @throws {ListenError}
+   */
+  constructor(config: Config, log: Log, accept: AcceptClient, reusePort: boolean) {
     this.#log = log;
     this.#accept = accept;
     this.#reusePort = reusePort;
-    this.#entries = entries;
+    this.#open = openPlan(config, log, this.#openWith(config));
+    this.#advertise(config);
   }
 
   /** The addresses and ports that are really bound, as text. */
   get endpoints(): readonly string[] {
-    return this.#entries.map(({ listener }) => formatEndpoint(listener.address, listener.port));
+    return this.#open.map(({ listener }) => formatEndpoint(listener.address, listener.port));
   }
 
   setAccepting(isAccepting: boolean): void {
-    for (const { listener } of this.#entries) {
+    for (const { listener } of this.#open) {
       if (isAccepting) listener.resume();
       else listener.pause();
     }
   }
 
   close(): void {
-    for (const { listener } of this.#entries) listener.close();
+    for (const open of this.#open) open.close();
   }
 
-  /**
-   * The set that `config` names. Listeners that stay are kept as they are; those that are gone are closed, their accepted
-   * sockets live on.
-   *
-   * @param isStrict - Throw a {@link ListenError} at the first that cannot be opened, with nothing left open; otherwise
-   * say so in the log and go on without it.
-   */
-  change(config: Config, isStrict = false): ListenerSet {
-    const kept = new Map(this.#entries.map((entry) => [entry.key, entry]));
-    const next: Entry[] = [];
-    const opened: Entry[] = [];
-    let freePort = 0;
-    for (const listen of config.socks.listen) {
-      const key = keyOf(listen);
-      let entry = kept.get(key);
-      if (entry === undefined) {
-        const options = optionsOf(
-          config,
-          { ...listen, port: listen.port === 0 ? freePort : listen.port },
-          this.#reusePort,
-        );
-        try {
-          entry = this.#open(key, options);
-          opened.push(entry);
-        } catch (fault) {
-          if (!(fault instanceof ListenError)) throw fault;
-          if (isOptionalListener(config, listen, fault)) {
-            this.#log.info(`${fault.message}; going on without it`);
-            continue;
-          }
-          if (isStrict) {
-            for (const { listener } of opened) listener.close();
-            throw fault;
-          }
-          this.#log.error(fault.message);
-          continue;
-        }
-      }
-      entry.advertisedIp = listen.advertise === undefined ? undefined : parseIp(listen.advertise);
-      if (listen.port === 0) freePort = entry.listener.port;
-      kept.delete(key);
-      next.push(entry);
+  /** Becomes what `config` names. The accepted sockets of listeners that are gone live on. */
+  change(config: Config): void {
+    this.#open = changePlan(config, this.#log, this.#open, this.#openWith(config));
+    this.#advertise(config);
+  }
+
+  #openWith(config: Config): (key: string, listen: ListenConfig) => OpenListener {
+    return (key, listen) => new OpenListener(key, listen, config, this.#accept, this.#reusePort);
+  }
+
+  #advertise({ socks }: Config): void {
+    const advertised = new Map(socks.listen.map((listen) => [keyOf(listen), listen.advertise]));
+    for (const open of this.#open) {
+      const text = advertised.get(open.key);
+      open.advertisedIp = text === undefined ? undefined : parseIp(text);
     }
-    for (const { listener } of kept.values()) listener.close();
-    return new ListenerSet(this.#log, this.#accept, this.#reusePort, next);
   }
-
-  #open(key: string, options: ListenOptions): Entry {
-    const listener = new TcpListener(options, (socket, client) => this.#accept(socket, client, entry.advertisedIp));
-    const entry: Entry = { key, listener, advertisedIp: undefined };
-    return entry;
-  }
-}
-
-/** The default is to listen on both loopback addresses; a machine without IPv6 has only one of them. */
-export function isOptionalListener({ socks }: Config, listen: ListenConfig, fault: ListenError): boolean {
-  const isDefault = socks.listen.length === 2 && socks.listen.some(({ address }) => address === "127.0.0.1");
-  return isDefault && listen.address === "::1" && NO_IPV6.has(fault.code);
-}
-
-function keyOf({ address, port }: ListenConfig): string {
-  return formatEndpoint(address, port);
-}
-
-function optionsOf(config: Config, listen: ListenConfig, reusePort: boolean): ListenOptions {
-  const { address, port } = listen;
-  const ipv6Only = wantsIpv6Only(config, listen);
-  return { address, port, backlog: config.socks.backlog, ipv6Only, reusePort, noDelay: config.relay.noDelay };
-}
-
-/** An IPv6 wildcard takes IPv4 too, unless an IPv4 listener wants the port. */
-export function wantsIpv6Only({ socks }: Config, { port }: ListenConfig): boolean {
-  return socks.listen.some((other) => !other.address.includes(":") && (other.port || port) === port);
 }

@@ -30,7 +30,7 @@ import { QueuedTimers } from "../time/queued-timers.ts";
 import { TimerWheel } from "../time/timer-wheel.ts";
 import { AccessLogOutlet } from "./access-log-outlet.ts";
 import type { Engine } from "./engine.ts";
-import { type AcceptClient, type ListenerSet, openListeners } from "./listener-set.ts";
+import { type AcceptClient, ListenerSet } from "./listener-set.ts";
 import { CertificateError, familiesOf, type NameResolution, openNameResolution } from "./name-resolution.ts";
 import { destinationSorter, outgoingOf } from "./outgoing.ts";
 import type { WorkerShare } from "./shared-state.ts";
@@ -43,7 +43,7 @@ export class LocalEngine implements Engine {
   readonly #context: ProxyContext;
   readonly #server: ProxyServer;
   readonly #accessLog: AccessLogOutlet;
-  #listeners: ListenerSet;
+  readonly #listeners: ListenerSet;
   #names: NameResolution;
   /** Of this process, whatever the configuration has become meanwhile. */
   readonly dnsCounters: DnsCounters = zeroDnsCounters();
@@ -117,7 +117,7 @@ export class LocalEngine implements Engine {
     });
     log.debug("descriptors", { limit, clients, pipes });
     const accept: AcceptClient = (socket, client, advertisedIp) => this.#server.accept(socket, client, advertisedIp);
-    this.#listeners = openListeners(config, log, accept, share !== undefined);
+    this.#listeners = new ListenerSet(config, log, accept, share !== undefined);
     if (splice === "off" || pipes === 0) return;
     this.#splicer = Splicer.open({ pipes, keepsSmall: splice === "always" });
     if (this.#splicer !== undefined) this.#context.bulk = { mover: this.#splicer, when: splice };
@@ -148,7 +148,7 @@ export class LocalEngine implements Engine {
     if (config.relay.bufferSize !== before.relay.bufferSize) this.#server.setBufferSize(config.relay.bufferSize);
     this.#reopenNames(config);
     this.#accessLog.reopen(config.accessLog);
-    this.#listeners = this.#listeners.change(config);
+    this.#listeners.change(config);
   }
 
   /** A resolver that is configured as before stays, and its cache with it. */

@@ -5,72 +5,46 @@
 
 import { formatEndpoint } from "../bytes/ip.ts";
 import type { Config, ListenConfig } from "../config/config.ts";
-import { ListenError, type ReservedPort, reservePort } from "../net/tcp-listener.ts";
+import { reservePort } from "../net/tcp-listener.ts";
 import type { Log } from "../ports/log.ts";
-import { isOptionalListener, wantsIpv6Only } from "./listener-set.ts";
+import { changePlan, type OpenPlace, openPlan, type Place, wantsIpv6Only } from "./listen-plan.ts";
 
-interface Entry {
-  readonly key: string;
+interface Reservation extends Place {
   /** With the port that is really bound. */
   readonly listen: ListenConfig;
-  readonly port: ReservedPort;
 }
 
 export class PortReservations {
   readonly #log: Log;
-  readonly #entries: readonly Entry[];
+  #reserved: readonly Reservation[];
 
   /** @throws {ListenError} with nothing left bound. */
-  constructor(config: Config, log: Log, before: readonly Entry[] = [], isStrict = true) {
+  constructor(config: Config, log: Log) {
     this.#log = log;
-    const kept = new Map(before.map((entry) => [entry.key, entry]));
-    const entries: Entry[] = [];
-    let freePort = 0;
-    for (const listen of config.socks.listen) {
-      const key = formatEndpoint(listen.address, listen.port);
-      let entry = kept.get(key);
-      kept.delete(key);
-      try {
-        entry ??= reserve(config, key, { ...listen, port: listen.port === 0 ? freePort : listen.port });
-      } catch (fault) {
-        if (!(fault instanceof ListenError)) throw fault;
-        if (isOptionalListener(config, listen, fault)) {
-          log.info(`${fault.message}; going on without it`);
-          continue;
-        }
-        if (isStrict) {
-          for (const { port } of entries) port.close();
-          throw fault;
-        }
-        log.error(fault.message);
-        continue;
-      }
-      if (listen.port === 0) freePort = entry.listen.port;
-      entries.push(entry);
-    }
-    for (const { port } of kept.values()) port.close();
-    this.#entries = entries;
+    this.#reserved = openPlan(config, log, reserveFor(config));
   }
 
-  /** The reservations that `config` names, those that stay being kept. What cannot be had is said in the log. */
-  change(config: Config): PortReservations {
-    return new PortReservations(config, this.#log, this.#entries, false);
+  /** Becomes what `config` names, the reservations that stay being kept. What cannot be had is said in the log. */
+  change(config: Config): void {
+    this.#reserved = changePlan(config, this.#log, this.#reserved, reserveFor(config));
   }
 
   get listen(): readonly ListenConfig[] {
-    return this.#entries.map(({ listen }) => listen);
+    return this.#reserved.map(({ listen }) => listen);
   }
 
   get endpoints(): readonly string[] {
-    return this.#entries.map(({ listen }) => formatEndpoint(listen.address, listen.port));
+    return this.#reserved.map(({ listen }) => formatEndpoint(listen.address, listen.port));
   }
 
   close(): void {
-    for (const { port } of this.#entries) port.close();
+    for (const reserved of this.#reserved) reserved.close();
   }
 }
 
-function reserve(config: Config, key: string, listen: ListenConfig): Entry {
-  const port = reservePort({ ...listen, ipv6Only: wantsIpv6Only(config, listen) });
-  return { key, listen: { ...listen, port: port.port }, port };
+function reserveFor(config: Config): OpenPlace<Reservation> {
+  return (key, listen) => {
+    const { port, close } = reservePort({ ...listen, ipv6Only: wantsIpv6Only(config, listen) });
+    return { key, port, close, listen: { ...listen, port } };
+  };
 }

@@ -25,7 +25,7 @@ export class Supervisor implements Engine {
   readonly #state: SharedState;
   readonly #workers: readonly WorkerProcess[];
   #config: Config;
-  #ports: PortReservations;
+  readonly #ports: PortReservations;
 
   /**
    * Reserves the ports and starts the workers; `ready` says when they serve.
@@ -67,11 +67,6 @@ export class Supervisor implements Engine {
     return this.#ports.endpoints;
   }
 
-  /** The workers' process ids. */
-  get pids(): readonly number[] {
-    return this.#workers.flatMap(({ pid }) => (pid === undefined ? [] : [pid]));
-  }
-
   get control(): Control {
     const state = this.#state;
     return {
@@ -86,7 +81,7 @@ export class Supervisor implements Engine {
   reload(config: Config): void {
     const before = this.#config;
     this.#config = config;
-    this.#ports = this.#ports.change(config);
+    this.#ports.change(config);
     if (config.relay.bufferSize !== before.relay.bufferSize) this.#setBufferSize(config.relay.bufferSize);
     this.#accessLog.reopen(config.accessLog);
     this.#tell({ kind: "reload", config: this.#workerConfig() });

@@ -60,10 +60,6 @@ export class WorkerProcess {
     return this.#ready.promise;
   }
 
-  get pid(): number | undefined {
-    return this.#process?.pid;
-  }
-
   send(message: ToWorker): void {
     if (this.#state === "up") this.#process?.send(message);
   }
@@ -95,7 +91,6 @@ export class WorkerProcess {
       stdio: ["ignore", "pipe", "inherit", sharedMemoryFd],
       serialization: "advanced",
       ipc: (message) => this.#handle(message as FromWorker),
-      env: { ...process.env, SOCKEYE_WORKER: String(index) },
     }) as unknown as Subprocess<"ignore", "pipe", "inherit">;
     this.#process = child;
     child.send(startMessage());

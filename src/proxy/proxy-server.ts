@@ -69,11 +69,6 @@ export class ProxyServer implements Control, ClientHost {
     return connection;
   }
 
-  /** Clients that can be there at once before accepting pauses. */
-  get capacity(): number {
-    return this.#options.capacity;
-  }
-
   historical(): number {
     return this.context.counters.accepted;
   }

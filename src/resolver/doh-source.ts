@@ -15,8 +15,6 @@ export interface DohTimeouts {
   readonly resolutionMs: number;
 }
 
-export const DOH_TIMEOUTS: DohTimeouts = { queryMs: 2500, resolutionMs: 8000 };
-
 type Round =
   | { readonly kind: "answer"; readonly answer: Answer }
   | { readonly kind: "failed"; readonly detail: string };
