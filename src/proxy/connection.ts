@@ -18,6 +18,7 @@ import { ConnectCommand } from "./connect-command.ts";
 import type { ProxyContext } from "./context.ts";
 import { OpenTunnel } from "./open-tunnel.ts";
 import type { ClientHost, ServedClient } from "./served-client.ts";
+import { NO_PLACE } from "./served-clients.ts";
 import { UdpAssociate } from "./udp-associate.ts";
 import type { Verdict } from "./user-directory.ts";
 
@@ -30,6 +31,7 @@ export class Connection extends Deadline implements SocketOwner, CommandHost, Se
   readonly context: ProxyContext;
   readonly clientIsLocal: boolean;
   readonly advertisedIp: Uint8Array | undefined;
+  place: number = NO_PLACE;
   readonly #socket: ConnectedSocket;
   readonly #entry: AddressEntry;
   readonly #clientPort: number;

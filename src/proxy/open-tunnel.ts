@@ -21,6 +21,7 @@ import {
 import { Deadline } from "../time/timer-wheel.ts";
 import type { AddressEntry } from "./client-table.ts";
 import type { ClientHost, ServedClient } from "./served-client.ts";
+import { NO_PLACE } from "./served-clients.ts";
 
 /** What is known when the tunnel opens, for the access log. */
 export interface TunnelStory {
@@ -40,6 +41,7 @@ export interface TunnelStory {
 
 export class OpenTunnel extends Deadline implements ServedClient, TunnelOptions {
   readonly tunnel: Tunnel;
+  place: number = NO_PLACE;
   readonly #host: ClientHost;
   readonly #entry: AddressEntry;
   readonly #story: TunnelStory;

@@ -8,6 +8,7 @@ import { AcceptGate, type AcceptGateOptions } from "./accept-gate.ts";
 import { Connection } from "./connection.ts";
 import type { ProxyContext } from "./context.ts";
 import type { ClientHost, ServedClient } from "./served-client.ts";
+import { ServedClients } from "./served-clients.ts";
 
 export interface ProxyServerOptions extends AcceptGateOptions {
   /** The descriptor of an accepted socket. */
@@ -26,7 +27,7 @@ export class ProxyServer implements Control, ClientHost {
   readonly context: ProxyContext;
   readonly #options: ProxyServerOptions;
   /** BOUNDED by `capacity` and by the limits of the configuration. */
-  readonly #connections = new Set<ServedClient>();
+  readonly #connections = new ServedClients<ServedClient>();
   readonly #gate: AcceptGate;
   #onEmpty: (() => void) | undefined;
 
@@ -111,12 +112,11 @@ export class ProxyServer implements Control, ClientHost {
   }
 
   replace(client: ServedClient, later: ServedClient): void {
-    this.#connections.delete(client);
-    this.#connections.add(later);
+    this.#connections.replace(client, later);
   }
 
   forget(client: ServedClient): void {
-    this.#connections.delete(client);
+    this.#connections.remove(client);
     if (this.#connections.size === 0) this.#onEmpty?.();
     this.#gate.left();
   }

@@ -1,8 +1,9 @@
 import type { TunnelEnd } from "../relay/tunnel.ts";
 import type { ProxyContext } from "./context.ts";
+import type { Placed } from "./served-clients.ts";
 
 /** A client of the proxy, whatever it is doing. */
-export interface ServedClient {
+export interface ServedClient extends Placed {
   /** Ends whatever is going on, at once. */
   kill(end: TunnelEnd): void;
   /** The buffer size has changed. */
