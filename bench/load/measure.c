@@ -25,10 +25,19 @@ double ratio(double part, double whole) {
 
 struct process {
   int pid, parent;
-  double cpu_s;
+  /* Of children that have ended. */
+  double reaped_cpu_s;
   long rss_kib;
   bool counted;
 };
+
+/* The CPU time of all threads of a process, those that have ended too. /proc/PID/stat has it only in ticks of 10 ms. */
+static double cpu_of(int pid) {
+  clockid_t clock;
+  struct timespec time;
+  if (clock_getcpuclockid(pid, &clock) || clock_gettime(clock, &time)) return 0;
+  return time.tv_sec + time.tv_nsec / 1e9;
+}
 
 /* Reads /proc/PID/stat (proc(5)); false when the process has gone. */
 static bool read_process(int pid, struct process *process) {
@@ -41,14 +50,13 @@ static bool read_process(int pid, struct process *process) {
   text[size] = 0;
   /* The name stands in parentheses and may hold anything, parentheses too. */
   char *after_name = strrchr(text, ')');
-  unsigned long user, system;
   long reaped_user, reaped_system, rss_pages;
   if (!after_name || sscanf(after_name + 2,
-                            "%*c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu %ld %ld %*d %*d %*d %*d %*u %*u %ld",
-                            &process->parent, &user, &system, &reaped_user, &reaped_system, &rss_pages) != 6)
+                            "%*c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %ld %ld %*d %*d %*d %*d %*u %*u %ld",
+                            &process->parent, &reaped_user, &reaped_system, &rss_pages) != 4)
     return false;
   process->pid = pid;
-  process->cpu_s = (user + system + reaped_user + reaped_system) / (double)sysconf(_SC_CLK_TCK);
+  process->reaped_cpu_s = (reaped_user + reaped_system) / (double)sysconf(_SC_CLK_TCK);
   process->rss_kib = rss_pages * (sysconf(_SC_PAGESIZE) / 1024);
   process->counted = false;
   return true;
@@ -86,7 +94,7 @@ struct usage usage_now(void) {
   int count = read_processes(all);
   for (int i = 0; i < count; i++) {
     if (!all[i].counted) continue;
-    sum.cpu_s += all[i].cpu_s;
+    sum.cpu_s += all[i].reaped_cpu_s + cpu_of(all[i].pid);
     sum.rss_kib += all[i].rss_kib;
   }
   return sum;
