@@ -2,6 +2,7 @@
 
 import type { DnsCounters } from "../ports/dns-counters.ts";
 import type { Outcome, TimedOutcome } from "./answer-source.ts";
+import { RecencyList, Recent } from "./recency-list.ts";
 
 export interface DnsCacheLimits {
   /** The least recently used entries go first when either is exceeded. */
@@ -31,11 +32,21 @@ export interface CacheHit {
   readonly ttlS: number;
 }
 
-interface Entry {
+class Entry extends Recent<Entry> {
+  readonly key: string;
   readonly outcome: Outcome;
   readonly bytes: number;
   readonly expiresAtMs: number;
   refreshAtMs: number;
+
+  constructor(key: string, outcome: Outcome, expiresAtMs: number) {
+    super();
+    this.key = key;
+    this.outcome = outcome;
+    this.bytes = sizeOf(key, outcome);
+    this.expiresAtMs = expiresAtMs;
+    this.refreshAtMs = expiresAtMs;
+  }
 }
 
 /** Estimate of what an entry takes besides its texts. */
@@ -45,8 +56,10 @@ const ADDRESS_BYTES = 48;
 export class DnsCache {
   readonly #limits: DnsCacheLimits;
   readonly #counters: DnsCounters;
-  /** Least recently used first. BOUNDED by entriesMax and bytesMax. */
+  /** BOUNDED by entriesMax and bytesMax. */
   readonly #entries = new Map<string, Entry>();
+  /** The same entries, by their last use. */
+  readonly #uses = new RecencyList<Entry>();
   #bytes = 0;
 
   constructor(limits: DnsCacheLimits, counters: DnsCounters) {
@@ -60,11 +73,10 @@ export class DnsCache {
     if (entry === undefined) return undefined;
     const isStale = nowMs >= entry.expiresAtMs;
     if (isStale && (entry.outcome.kind !== "addresses" || nowMs >= entry.expiresAtMs + this.#limits.staleS * 1000)) {
-      this.#remove(key, entry);
+      this.#remove(entry);
       return undefined;
     }
-    this.#entries.delete(key);
-    this.#entries.set(key, entry);
+    this.#uses.touch(entry);
     return {
       outcome: entry.outcome,
       isStale,
@@ -76,16 +88,17 @@ export class DnsCache {
   /** Keeps an outcome for its time; one that holds for no time at all only replaces what was there. */
   store(key: string, { outcome, ttlS }: TimedOutcome, nowMs: number): void {
     const old = this.#entries.get(key);
-    if (old !== undefined) this.#remove(key, old);
+    if (old !== undefined) this.#remove(old);
     const keptS = Math.min(ttlS, outcome.kind === "none" ? NEGATIVE_TTL_S_MAX : TTL_S_MAX);
     if (keptS <= 0) return;
-    const expiresAtMs = nowMs + keptS * 1000;
-    const entry = { outcome, bytes: sizeOf(key, outcome), expiresAtMs, refreshAtMs: expiresAtMs };
+    const entry = new Entry(key, outcome, nowMs + keptS * 1000);
     this.#entries.set(key, entry);
+    this.#uses.add(entry);
     this.#bytes += entry.bytes;
-    for (const [oldestKey, oldest] of this.#entries) {
-      if (this.#entries.size <= this.#limits.entriesMax && this.#bytes <= this.#limits.bytesMax) break;
-      this.#remove(oldestKey, oldest);
+    while (this.#entries.size > this.#limits.entriesMax || this.#bytes > this.#limits.bytesMax) {
+      const { oldest } = this.#uses;
+      if (oldest === undefined) break;
+      this.#remove(oldest);
       this.#counters.cacheEvictions += 1;
     }
     this.#count();
@@ -97,8 +110,9 @@ export class DnsCache {
     if (entry !== undefined) entry.refreshAtMs = nowMs + STALE_RETRY_S * 1000;
   }
 
-  #remove(key: string, entry: Entry): void {
-    this.#entries.delete(key);
+  #remove(entry: Entry): void {
+    this.#entries.delete(entry.key);
+    this.#uses.remove(entry);
     this.#bytes -= entry.bytes;
     this.#count();
   }
