@@ -48,8 +48,9 @@ export class HappyEyeballs {
   readonly #untried: Record<IpFamily, string[]> = { 4: [], 6: [] };
   /** Whether a family's answer is still to come. */
   readonly #isAwaited: Record<IpFamily, boolean>;
-  /** Attempts in flight. BOUNDED by attemptsMax. */
-  readonly #live = new Map<number, string>();
+  /** Addresses of the attempts in flight, by their number; `undefined` for one that has ended. BOUNDED by attemptsMax. */
+  readonly #live: (string | undefined)[] = [];
+  #liveCount = 0;
   readonly #events: HappyEyeballsEvent[] = [];
   #attemptCount = 0;
   #lastFamily: IpFamily | undefined;
@@ -85,19 +86,19 @@ export class HappyEyeballs {
 
   /** Takes the news that an attempt connected. One that comes second is given up. */
   handleConnected(attempt: number, nowMs: number): void {
-    const address = this.#live.get(attempt);
+    const address = this.#live[attempt];
     if (this.#isOver || address === undefined || nowMs >= this.#deadlineAtMs) {
       this.#step(nowMs);
       return;
     }
-    this.#live.delete(attempt);
+    this.#take(attempt);
     //= rfc8305#5/cancel-losers
     this.#end({ kind: "won", attempt, address });
   }
 
   /** Takes the news that an attempt failed. */
   handleFailed(attempt: number, nowMs: number): void {
-    if (this.#isOver || !this.#live.delete(attempt)) return;
+    if (this.#isOver || !this.#take(attempt)) return;
     //= rfc8305#5/next-at-once-on-failure
     this.#nextAttemptAtMs = nowMs;
     this.#step(nowMs);
@@ -134,8 +135,8 @@ export class HappyEyeballs {
       return;
     }
     //= rfc8305#5/attempt-delay
-    while (this.#hasUntried() && (this.#live.size === 0 || nowMs >= this.#nextAttemptAtMs)) this.#start(nowMs);
-    if (this.#live.size === 0 && !this.#hasUntried() && (!this.#isWaiting() || this.#isSpent())) {
+    while (this.#hasUntried() && (this.#liveCount === 0 || nowMs >= this.#nextAttemptAtMs)) this.#start(nowMs);
+    if (this.#liveCount === 0 && !this.#hasUntried() && (!this.#isWaiting() || this.#isSpent())) {
       this.#end({ kind: "lost", reason: "exhausted" });
     }
   }
@@ -154,7 +155,8 @@ export class HappyEyeballs {
     const attempt = this.#attemptCount;
     this.#attemptCount += 1;
     this.#lastFamily = family;
-    this.#live.set(attempt, address);
+    this.#live[attempt] = address;
+    this.#liveCount += 1;
     this.#nextAttemptAtMs = nowMs + this.#options.attemptDelayMs;
     this.#events.push({ kind: "connect", attempt, address });
   }
@@ -185,11 +187,22 @@ export class HappyEyeballs {
     return this.#attemptCount >= this.#options.attemptsMax;
   }
 
+  /** Takes an attempt out of those in flight; returns whether it was one. */
+  #take(attempt: number): boolean {
+    if (this.#live[attempt] === undefined) return false;
+    this.#live[attempt] = undefined;
+    this.#liveCount -= 1;
+    return true;
+  }
+
   /** Ends the race: every attempt still in flight is given up, then the last event. */
   #end(event: HappyEyeballsEvent): void {
     this.#isOver = true;
-    for (const attempt of this.#live.keys()) this.#events.push({ kind: "abandon", attempt });
-    this.#live.clear();
+    for (const [attempt, address] of this.#live.entries()) {
+      if (address !== undefined) this.#events.push({ kind: "abandon", attempt });
+    }
+    this.#live.length = 0;
+    this.#liveCount = 0;
     this.#events.push(event);
   }
 }
