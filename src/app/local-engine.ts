@@ -22,6 +22,7 @@ import type { Log } from "../ports/log.ts";
 import { AccessRules } from "../proxy/access-rules.ts";
 import { ClientTable } from "../proxy/client-table.ts";
 import type { ProxyContext } from "../proxy/context.ts";
+import { ParkingTurns } from "../proxy/parking-turns.ts";
 import { PortChoice } from "../proxy/port-choice.ts";
 import { ProxyServer } from "../proxy/proxy-server.ts";
 import { Quota } from "../proxy/quota.ts";
@@ -80,6 +81,7 @@ export class LocalEngine implements Engine {
       settings: share?.settings ?? { bufferSize: config.relay.bufferSize },
       totals: share?.totals ?? { bytes: 0 },
       bulk: undefined,
+      parking: new ParkingTurns(),
       counters: share?.counters ?? {
         accepted: 0,
         limitReached: 0,
@@ -198,6 +200,7 @@ function settingsOf(config: Config): Pick<ProxyContext, "outgoing" | "rules" | "
       connectMs: timeouts.connectMs,
       idleMs: timeouts.idleMs,
       halfClosedMs: timeouts.halfClosedMs,
+      parkMs: config.relay.parkMs,
       keepAliveMs: config.relay.keepAliveMs,
     },
     limits,

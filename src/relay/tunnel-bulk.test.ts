@@ -1,29 +1,10 @@
 /** How a tunnel leaves and comes home, with a mover that only does what the test says. */
 
 import { describe, expect, test } from "bun:test";
+import { FakeMover } from "../../test/support/fake-mover.ts";
 import { FakeSocket, resetAtOnce } from "../../test/support/fake-socket.ts";
-import type { BulkEnd, BulkMover, BulkTunnel } from "../ports/bulk.ts";
 import { BULK_BYTES, BULK_PAUSE_MS } from "./bulk-policy.ts";
 import { Tunnel, type TunnelEnd } from "./tunnel.ts";
-
-class FakeMover implements BulkMover {
-  isWilling = true;
-  asked = 0;
-  bufferSizeApplied = 0;
-  client: BulkEnd | undefined;
-  target: BulkEnd | undefined;
-  readonly sockets = { client: new FakeSocket(), target: new FakeSocket() };
-
-  take(client: BulkEnd, target: BulkEnd): BulkTunnel | undefined {
-    this.asked++;
-    if (!this.isWilling) return undefined;
-    this.client = client;
-    this.target = target;
-    this.sockets.client.data = client;
-    this.sockets.target.data = target;
-    return { ...this.sockets, applyBufferSize: () => void this.bufferSizeApplied++ };
-  }
-}
 
 function setUp(when: "auto" | "always", room: number = Number.POSITIVE_INFINITY, early?: (tunnel: Tunnel) => void) {
   const client = new FakeSocket(room);
@@ -32,6 +13,7 @@ function setUp(when: "auto" | "always", room: number = Number.POSITIVE_INFINITY,
   const totals = { bytes: 0 };
   const time = { nowMs: 0 };
   const ends: TunnelEnd[] = [];
+  const homecomings = { count: 0 };
   const tunnel = new Tunnel(client, target, {
     settings: { bufferSize: 4 * BULK_BYTES },
     totals,
@@ -39,13 +21,14 @@ function setUp(when: "auto" | "always", room: number = Number.POSITIVE_INFINITY,
     nowMs: () => time.nowMs,
     reset: resetAtOnce,
     onHalfClosed: () => undefined,
+    onHome: () => homecomings.count++,
     onEnded: (end) => ends.push(end),
   });
   client.data = tunnel.client;
   target.data = tunnel.target;
   early?.(tunnel);
   tunnel.start();
-  return { client, target, mover, totals, time, ends, tunnel };
+  return { client, target, mover, totals, time, ends, homecomings, tunnel };
 }
 
 const bulk = (): Uint8Array => new Uint8Array(BULK_BYTES);
@@ -157,6 +140,28 @@ describe("Tunnel and its mover", () => {
     time.nowMs = BULK_PAUSE_MS;
     client.peerSends(bulk());
     expect(mover.asked).toBe(2);
+  });
+
+  test("parked: leaves although nothing moves, and its owner hears when it comes home", () => {
+    const { mover, tunnel, homecomings } = setUp("auto");
+    tunnel.park();
+    expect(tunnel.isAway).toBe(true);
+    expect(mover.asked).toBe(1);
+    tunnel.park();
+    expect(mover.asked).toBe(1);
+    mover.comeHome();
+    expect(tunnel.isAway).toBe(false);
+    expect(homecomings.count).toBe(1);
+  });
+
+  test("parked: not while bytes wait for a slow reader", () => {
+    const { client, target, mover, tunnel } = setUp("auto", 1);
+    client.peerSends(Uint8Array.of(1, 2, 3));
+    tunnel.park();
+    expect(mover.asked).toBe(0);
+    target.drain(100);
+    tunnel.park();
+    expect(tunnel.isAway).toBe(true);
   });
 
   test("the buffer size goes to the mover while it has the sockets", () => {

@@ -19,6 +19,7 @@ function setUp(bufferSize = 1000, room: number = Number.POSITIVE_INFINITY, reset
     nowMs: () => time.nowMs,
     reset,
     onHalfClosed: () => halfClosed.count++,
+    onHome: () => undefined,
     onEnded: (end) => ends.push(end),
   });
   client.data = tunnel.client;

@@ -6,7 +6,7 @@
  * goes on to its sender. FIN is passed on after the last byte, and the other direction lives on; RST is passed on as RST,
  * after the bytes that came before it.
  *
- * A tunnel that moves much can leave: a mover takes both sockets, and brings them back for their end.
+ * A tunnel that moves much, or nothing for long, can leave: a mover takes both sockets, and brings them back for their end.
  */
 
 import { ByteQueue } from "../bytes/byte-queue.ts";
@@ -56,6 +56,8 @@ export interface TunnelOptions {
   readonly reset: GentleReset;
   /** Called when the first side has finished, and the other lives on. */
   onHalfClosed(): void;
+  /** Called when a mover has given back the sockets. */
+  onHome(): void;
   /** Called once, when both sockets are closed. */
   onEnded(end: TunnelEnd): void;
 }
@@ -346,6 +348,11 @@ export class Tunnel {
     this.target.applyBufferSize();
   }
 
+  /** Hands the sockets to the mover although nothing is to be moved: with it they cost less memory. */
+  park(): void {
+    if (this.#bulk !== undefined) this.#handOver(this.#bulk);
+  }
+
   /** Has the kernel ask whether the peers are still there, first after `delayMs` of silence. */
   keepAlive(delayMs: number): void {
     for (const side of [this.client, this.target]) if (!side.isClosed) side.stream.setKeepAlive(true, delayMs);
@@ -373,10 +380,12 @@ export class Tunnel {
     if (this.#policy === undefined || this.#policy.moved(bytes, this.lastActiveMs)) this.#handOver(this.#bulk);
   }
 
-  /** The mover has given back the sockets. */
+  /** The mover gives back the sockets, one after the other. */
   handleHome(): void {
+    if (this.#away === undefined) return;
     this.#away = undefined;
     this.#policy?.cameHome(this.#options.nowMs());
+    this.#options.onHome();
   }
 
   #handOver({ mover }: BulkOptions): void {

@@ -186,6 +186,7 @@ export async function openTunnelRig(options: RigOptions): Promise<TunnelRig> {
     nowMs: () => systemClock.nowMs(),
     reset: gentleReset(systemClock),
     onHalfClosed: () => undefined,
+    onHome: () => undefined,
     onEnded: (end) => {
       ends.push(end);
       resolve(end);
