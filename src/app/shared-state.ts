@@ -13,7 +13,7 @@ import type { ProxyCounters } from "../proxy/context.ts";
 import { SharedClientTable } from "../proxy/shared-client-table.ts";
 import { SharedCounts, sizeOfSharedCounts } from "../proxy/shared-counts.ts";
 import { SharedQuota } from "../proxy/shared-quota.ts";
-import type { RelaySettings, RelayTotals } from "../relay/tunnel.ts";
+import type { RelaySettings, RelayTotals } from "../relay/side.ts";
 
 /** Addresses and users that are counted over all workers at once; further ones are limited by each worker for itself. */
 const KEYS_MAX = 65_536;

@@ -5,7 +5,7 @@ import type { ResolutionStep } from "../ports/resolver.ts";
 import type { ConnectedSocket, Endpoint } from "../ports/socket.ts";
 import type { Address } from "../protocol/socks5/address.ts";
 import type { FailureRep } from "../protocol/socks5/constants.ts";
-import type { TunnelEnd } from "../relay/tunnel.ts";
+import type { TunnelEnd } from "../relay/tunnel-end.ts";
 import type { ProxyContext } from "./context.ts";
 
 /** What a command knows of the connection that asked for it, and may do with it. */

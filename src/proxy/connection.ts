@@ -8,7 +8,7 @@ import type { ConnectedSocket, Endpoint, SocketOwner } from "../ports/socket.ts"
 import { Cmd, type FailureRep, Rep } from "../protocol/socks5/constants.ts";
 import type { Request } from "../protocol/socks5/request.ts";
 import { type ServerEvent, ServerSession } from "../protocol/socks5/server-session.ts";
-import { endOfClose, type TunnelEnd } from "../relay/tunnel.ts";
+import { endOfClose, type TunnelEnd } from "../relay/tunnel-end.ts";
 import { Deadline } from "../time/timer-wheel.ts";
 import { isLoopback } from "./access-rules.ts";
 import { Bind } from "./bind.ts";

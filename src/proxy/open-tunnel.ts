@@ -10,14 +10,9 @@ import type { AttemptRecord } from "../ports/proxy-events.ts";
 import type { ResolutionStep } from "../ports/resolver.ts";
 import type { GentleReset, Stream } from "../ports/socket.ts";
 import { Rep } from "../protocol/socks5/constants.ts";
-import {
-  type BulkOptions,
-  type RelaySettings,
-  type RelayTotals,
-  Tunnel,
-  type TunnelEnd,
-  type TunnelOptions,
-} from "../relay/tunnel.ts";
+import type { RelaySettings, RelayTotals } from "../relay/side.ts";
+import { type BulkOptions, Tunnel, type TunnelOptions } from "../relay/tunnel.ts";
+import type { TunnelEnd } from "../relay/tunnel-end.ts";
 import { Deadline } from "../time/timer-wheel.ts";
 import type { AddressEntry } from "./client-table.ts";
 import type { ClientHost, ServedClient } from "./served-client.ts";

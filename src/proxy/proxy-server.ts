@@ -3,7 +3,7 @@
 import { formatIp } from "../bytes/ip.ts";
 import type { Control } from "../ports/control.ts";
 import type { ConnectedSocket, Endpoint, SocketOwner } from "../ports/socket.ts";
-import type { TunnelEnd } from "../relay/tunnel.ts";
+import type { TunnelEnd } from "../relay/tunnel-end.ts";
 import { AcceptGate, type AcceptGateOptions } from "./accept-gate.ts";
 import { Connection } from "./connection.ts";
 import type { ProxyContext } from "./context.ts";

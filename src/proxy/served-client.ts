@@ -1,4 +1,4 @@
-import type { TunnelEnd } from "../relay/tunnel.ts";
+import type { TunnelEnd } from "../relay/tunnel-end.ts";
 import type { ProxyContext } from "./context.ts";
 import type { Placed } from "./served-clients.ts";
 

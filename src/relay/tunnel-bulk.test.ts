@@ -4,7 +4,8 @@ import { describe, expect, test } from "bun:test";
 import { FakeMover } from "../../test/support/fake-mover.ts";
 import { FakeSocket, resetAtOnce } from "../../test/support/fake-socket.ts";
 import { BULK_BYTES, BULK_PAUSE_MS } from "./bulk-policy.ts";
-import { Tunnel, type TunnelEnd } from "./tunnel.ts";
+import { Tunnel } from "./tunnel.ts";
+import type { TunnelEnd } from "./tunnel-end.ts";
 
 function setUp(when: "auto" | "always", room: number = Number.POSITIVE_INFINITY, early?: (tunnel: Tunnel) => void) {
   const client = new FakeSocket(room);

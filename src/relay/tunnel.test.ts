@@ -2,7 +2,8 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { FakeSocket, resetAtOnce } from "../../test/support/fake-socket.ts";
 import type { GentleReset, Stream } from "../ports/socket.ts";
-import { Tunnel, type TunnelEnd } from "./tunnel.ts";
+import { Tunnel } from "./tunnel.ts";
+import type { TunnelEnd } from "./tunnel-end.ts";
 
 /** A tunnel between two fake sockets, and what it has said. */
 function setUp(bufferSize = 1000, room: number = Number.POSITIVE_INFINITY, reset: GentleReset = resetAtOnce) {

@@ -8,7 +8,8 @@ import type { Socket } from "bun";
 import { gentleReset } from "../../src/net/gentle-reset.ts";
 import { systemClock } from "../../src/net/system-clock.ts";
 import type { SocketOwner } from "../../src/ports/socket.ts";
-import { type BulkOptions, Tunnel, type TunnelEnd } from "../../src/relay/tunnel.ts";
+import { type BulkOptions, Tunnel } from "../../src/relay/tunnel.ts";
+import type { TunnelEnd } from "../../src/relay/tunnel-end.ts";
 import { ByteSender } from "./byte-sender.ts";
 import { within } from "./deadline.ts";
 
