@@ -13,6 +13,8 @@ export interface BulkEnd extends SocketOwner {
   readonly finReceived: boolean;
   /** Our FIN was sent: nothing more is to be written. */
   readonly finSent: boolean;
+  /** The most that a direction may hold, in bytes; it may change at any time. Beyond it, its socket is not read. */
+  readonly bufferSize: number;
   /** This side's socket took `count` bytes that came from the other one. */
   handleMoved(count: number): void;
   /** The socket is back in the runtime. `held` was read for it and must be written to it before anything else; a copy. */
@@ -32,8 +34,7 @@ export interface BulkMover {
    * Takes both sockets out of the runtime and moves bytes between them until one of them ends, or until it cannot go on;
    * then both sides get `handleHome`, or `handleClose` when the socket has failed.
    *
-   * @param settings - Read before each read: beyond `bufferSize` bytes held, a direction is not read any more.
    * @returns `undefined` when this is not possible now; then nothing has changed.
    */
-  take(client: BulkEnd, target: BulkEnd, settings: { readonly bufferSize: number }): BulkTunnel | undefined;
+  take(client: BulkEnd, target: BulkEnd): BulkTunnel | undefined;
 }

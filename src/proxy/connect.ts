@@ -43,6 +43,9 @@ export interface ConnectListener {
   onFailed(rep: FailureRep, detail: string | undefined): void;
 }
 
+/** Of whoever names an address: one for all of them. Nothing is ever put into it. */
+const NO_LOOKUPS: ResolutionStep[] = [];
+
 export class Connect implements DialRaceListener {
   readonly #ports: ConnectPorts;
   readonly #dst: Address;
@@ -54,7 +57,7 @@ export class Connect implements DialRaceListener {
   readonly #policy: Outgoing["way"]["policy"];
   #listener: ConnectListener | undefined;
   /** What the resolver did. BOUNDED by its deadline: a few queries to a few servers. */
-  readonly #lookups: ResolutionStep[] = [];
+  #lookups: ResolutionStep[] = NO_LOOKUPS;
   /** Why there is no address, once the resolver has said all. */
   #lookupDetail: string | undefined;
 
@@ -95,7 +98,10 @@ export class Connect implements DialRaceListener {
       onFamily: (family: 4 | 6, addresses: readonly string[]) => {
         if (this.#listener !== undefined) this.#startedRace().add([family], addresses);
       },
-      onStep: (step: ResolutionStep) => this.#lookups.push(step),
+      onStep: (step: ResolutionStep) => {
+        if (this.#lookups === NO_LOOKUPS) this.#lookups = [];
+        this.#lookups.push(step);
+      },
     };
     const resolution = this.#ports.resolver.resolve(host, watch);
     if (resolution instanceof Promise) {

@@ -13,7 +13,7 @@ import type { BulkMover, BulkTunnel } from "../ports/bulk.ts";
 import type { GentleReset, Stream } from "../ports/socket.ts";
 import { BulkPolicy } from "./bulk-policy.ts";
 import { type RelaySettings, type RelayTotals, Side, type SideTunnel } from "./side.ts";
-import type { TunnelEnd } from "./tunnel-end.ts";
+import { endOfClose, type TunnelEnd } from "./tunnel-end.ts";
 
 /** How tunnels leave the program. */
 export interface BulkOptions {
@@ -40,34 +40,39 @@ export interface TunnelOptions {
 export class Tunnel implements SideTunnel {
   readonly client: Side;
   readonly target: Side;
-  readonly settings: RelaySettings;
-  readonly totals: RelayTotals;
-  readonly reset: GentleReset;
   readonly #options: TunnelOptions;
   #end: TunnelEnd | undefined;
   #isOver = false;
   /** When a byte last moved, on the clock of `nowMs`. */
   lastActiveMs: number;
-  readonly #bulk: BulkOptions | undefined;
-  readonly #policy: BulkPolicy | undefined;
+  /** Absent until bytes have passed, and while a mover has the sockets. */
+  #policy: BulkPolicy | undefined;
   /** Before, whoever opens the tunnel may still have news for its sides. */
   #isStarted = false;
   /** While a mover has the sockets. */
   #away: BulkTunnel | undefined;
 
   constructor(client: Stream, target: Stream, options: TunnelOptions) {
-    const { settings, totals, bulk, reset } = options;
-    this.settings = settings;
-    this.totals = totals;
-    this.reset = reset;
-    this.#bulk = bulk;
-    this.#policy = bulk?.when === "auto" ? new BulkPolicy() : undefined;
     this.#options = options;
     this.lastActiveMs = options.nowMs();
-    this.client = new Side(this, "client", client);
-    this.target = new Side(this, "target", target);
-    this.client.peer = this.target;
-    this.target.peer = this.client;
+    this.client = new Side(this, client);
+    this.target = new Side(this, target);
+  }
+
+  get settings(): RelaySettings {
+    return this.#options.settings;
+  }
+
+  get totals(): RelayTotals {
+    return this.#options.totals;
+  }
+
+  get reset(): GentleReset {
+    return this.#options.reset;
+  }
+
+  peerOf(side: Side): Side {
+    return side === this.client ? this.target : this.client;
   }
 
   /** Whether one side has finished and the other lives on. */
@@ -87,7 +92,8 @@ export class Tunnel implements SideTunnel {
   /** The sockets' events go to the sides from now on, and what came before has been given to them. */
   start(): void {
     this.#isStarted = true;
-    if (this.#bulk?.when === "always") this.#handOver(this.#bulk);
+    const { bulk } = this.#options;
+    if (bulk?.when === "always") this.#handOver(bulk);
   }
 
   /** Brings a changed buffer size to the open tunnel. */
@@ -102,7 +108,8 @@ export class Tunnel implements SideTunnel {
 
   /** Hands the sockets to the mover although nothing is to be moved: with it they cost less memory. */
   park(): void {
-    if (this.#bulk !== undefined) this.#handOver(this.#bulk);
+    const { bulk } = this.#options;
+    if (bulk !== undefined) this.#handOver(bulk);
   }
 
   /** Has the kernel ask whether the peers are still there, first after `delayMs` of silence. */
@@ -112,31 +119,36 @@ export class Tunnel implements SideTunnel {
 
   /** Ends both sockets at once, with RST: the peers learn that it was no regular end. */
   kill(end: TunnelEnd): void {
-    this.end(end);
+    this.#end ??= end;
     this.client.terminate();
     this.target.terminate();
   }
 
-  /** The first reason counts: what follows from it says nothing new. */
-  end(end: TunnelEnd): void {
-    this.#end ??= end;
+  handleLost(side: Side, code: string | undefined): void {
+    // The first reason counts: what follows from it says nothing new.
+    this.#end ??= endOfClose(side === this.client ? "client" : "target", code);
   }
 
   handleHalfClosed(): void {
     this.#options.onHalfClosed();
   }
 
-  /** The last that a side does with an event: `bytes` went to a socket. */
   handlePassed(bytes: number): void {
-    if (this.#bulk === undefined) return;
-    if (this.#policy === undefined || this.#policy.moved(bytes, this.lastActiveMs)) this.#handOver(this.#bulk);
+    const { bulk } = this.#options;
+    if (bulk === undefined) return;
+    if (bulk.when === "always" || this.#ownPolicy.moved(bytes, this.lastActiveMs)) this.#handOver(bulk);
   }
 
-  /** The mover gives back the sockets, one after the other. */
+  get #ownPolicy(): BulkPolicy {
+    this.#policy ??= new BulkPolicy();
+    return this.#policy;
+  }
+
   handleHome(): void {
     if (this.#away === undefined) return;
+    // The sockets come one after the other.
     this.#away = undefined;
-    this.#policy?.cameHome(this.#options.nowMs());
+    this.#ownPolicy.cameHome(this.#options.nowMs());
     this.#options.onHome();
   }
 
@@ -145,12 +157,13 @@ export class Tunnel implements SideTunnel {
     if (!this.#isStarted || this.isAway) return;
     // With FIN of both seen there is nothing left to move.
     if (!client.isSettled || !target.isSettled || (client.finReceived && target.finReceived)) return;
-    const away = mover.take(client, target, this.settings);
+    const away = mover.take(client, target);
     if (away === undefined) {
-      this.#policy?.cameHome(this.#options.nowMs());
+      this.#ownPolicy.cameHome(this.#options.nowMs());
       return;
     }
     this.#away = away;
+    this.#policy = undefined;
     client.stream = away.client;
     target.stream = away.target;
   }

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, spyOn, test } from "bun:test";
 import { createHash } from "node:crypto";
 import { readdirSync } from "node:fs";
 import { EINTR } from "../../src/net/errno.ts";
-import { type Libc, libc, SOL_SOCKET } from "../../src/net/libc.ts";
+import { EPOLL_CTL_ADD, EPOLLERR, EPOLLHUP, type Libc, libc, SOL_SOCKET } from "../../src/net/libc.ts";
 import { Splicer } from "../../src/net/splice/splicer.ts";
 import type { BulkOptions } from "../../src/relay/tunnel.ts";
 import { settled } from "../support/deadline.ts";
@@ -343,6 +343,42 @@ describe.skipIf(process.platform !== "linux")("splice", () => {
       rig.client.send(Uint8Array.of(1));
       expect(await rig.over).toBe("client-lost");
       expect(await rig.target.ended()).toBe("reset");
+    });
+  });
+
+  test("an event of a socket that has gone is not taken for one of the next socket with its descriptor", async () => {
+    const c = libc as Libc;
+    const words = process.arch === "x64" ? 3 : 4;
+    /** Data of an end that is watched for a RST and nothing else: the one that would believe such an event. */
+    let quiet: Uint32Array | undefined;
+    const late: Libc = {
+      ...c,
+      epoll_ctl: (epoll, operation, fd, event) => {
+        if (operation === EPOLL_CTL_ADD && event[0] === 0) quiet = event.slice();
+        return c.epoll_ctl(epoll, operation, fd, event);
+      },
+      epoll_wait: (epoll, events, ...rest) => {
+        const count = c.epoll_wait(epoll, events, ...rest);
+        if (quiet === undefined || count < 1) return count;
+        // Before the first event, the last one of whoever had the quiet end's descriptor before.
+        events.copyWithin(words, 0, count * words);
+        events.set(quiet);
+        events[0] = EPOLLERR | EPOLLHUP;
+        events[words - 1] = (events[words - 1] as number) - 1;
+        return count + 1;
+      },
+    };
+    await withSplicer(late, async (bulk) => {
+      using rig = await openTunnelRig({ bulk });
+      rig.client.finish();
+      expect(await rig.target.ended()).toBe("fin");
+      for (const size of [MIB, 2 * MIB]) {
+        rig.target.send(noise(MIB, 21));
+        await rig.client.until(() => rig.client.received === size, "the bytes");
+      }
+      expect(quiet).toBeDefined();
+      rig.target.finish();
+      expect(await rig.over).toBe("finished");
     });
   });
 

@@ -27,25 +27,25 @@ export class Epoll {
     return fd < 0 ? undefined : new Epoll(libc, fd);
   }
 
-  /** Watches `fd` for `events`; `id` (32 bits) comes back with each. Returns whether the kernel agreed. */
-  add(fd: number, events: number, id: number): boolean {
-    return this.#control(EPOLL_CTL_ADD, fd, events, id);
+  /** Watches `fd` for `events`; `id` and `generation` (32 bits each) come back with each. Returns whether the kernel agreed. */
+  add(fd: number, events: number, id: number, generation = 0): boolean {
+    return this.#control(EPOLL_CTL_ADD, fd, events, id, generation);
   }
 
-  change(fd: number, events: number, id: number): void {
-    this.#control(EPOLL_CTL_MOD, fd, events, id);
+  change(fd: number, events: number, id: number, generation = 0): void {
+    this.#control(EPOLL_CTL_MOD, fd, events, id, generation);
   }
 
   remove(fd: number): void {
-    this.#control(EPOLL_CTL_DEL, fd, 0, 0);
+    this.#control(EPOLL_CTL_DEL, fd, 0, 0, 0);
   }
 
   /** Calls `handle` with what is ready now; does not wait. Returns how many that were. */
-  poll(handle: (events: number, id: number) => void): number {
+  poll(handle: (events: number, id: number, generation: number) => void): number {
     const ready = this.#ready;
     const count = this.#libc.epoll_wait(this.fd, ready, EVENTS_MAX, 0);
     for (let at = 0; at < count * EVENT_WORDS; at += EVENT_WORDS) {
-      handle(ready[at] as number, ready[at + DATA_WORD] as number);
+      handle(ready[at] as number, ready[at + DATA_WORD] as number, ready[at + DATA_WORD + 1] as number);
     }
     return count;
   }
@@ -54,10 +54,11 @@ export class Epoll {
     this.#libc.close(this.fd);
   }
 
-  #control(operation: number, fd: number, events: number, id: number): boolean {
+  #control(operation: number, fd: number, events: number, id: number, generation: number): boolean {
     const event = this.#event;
     event[0] = events;
     event[DATA_WORD] = id;
+    event[DATA_WORD + 1] = generation;
     return this.#libc.epoll_ctl(this.fd, operation, fd, event) === 0;
   }
 }

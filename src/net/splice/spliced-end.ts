@@ -1,34 +1,43 @@
 /** One socket of a tunnel whose bytes the kernel moves, with the pipe in which bytes that were read from it wait. */
 
-import type { BulkEnd } from "../../ports/bulk.ts";
+import type { BulkEnd, BulkTunnel } from "../../ports/bulk.ts";
 import type { Stream } from "../../ports/socket.ts";
 import type { Pipe } from "./pipe-pool.ts";
 
 /** See {@link SplicedEnd.watched}. */
 export const UNWATCHED = -1;
 
+/** Whether there is more to come from a socket. */
+export const Reading = {
+  On: 0,
+  /** FIN was seen, and the side does not know yet. */
+  Ended: 1,
+  /** FIN was seen at home, or the socket has failed. */
+  Off: 2,
+} as const;
+export type Reading = (typeof Reading)[keyof typeof Reading];
+
 /** What an end asks of the mover that serves it. */
 export interface EndKeeper {
   terminate(end: SplicedEnd): void;
   setKeepAlive(end: SplicedEnd, isOn: boolean, delayMs: number): boolean;
+  /** The buffer size has changed. */
+  settle(end: SplicedEnd): void;
 }
 
-export class SplicedEnd implements Stream {
+/** The end of the client stands for the whole tunnel, too: there are as many of these as parked tunnels, so each word counts. */
+export class SplicedEnd implements Stream, BulkTunnel {
   readonly fd: number;
-  /** Names the end in the epoll instance. Never used twice while events of an earlier one may be on the way. */
-  readonly id: number;
+  /** Tells it from earlier ends with the same descriptor, whose events may still be on the way. */
+  readonly generation: number;
   readonly owner: BulkEnd;
-  readonly settings: { readonly bufferSize: number };
   readonly #keeper: EndKeeper;
   /** Set right after both ends exist. */
   other!: SplicedEnd;
   /** What was read from this end and the other one has not taken yet. No pipe without bytes. */
   pipe: Pipe | undefined;
   held = 0;
-  /** Nothing more is to be read: FIN has been seen, or the socket has failed. */
-  isDry = false;
-  /** FIN was seen here, and the side does not know yet. */
-  hasEnded = false;
+  reading: Reading;
   /** The error that the socket has failed with. */
   code: string | undefined;
   /** The events that the epoll instance watches for, besides errors; {@link UNWATCHED}: the end is not in it. */
@@ -37,23 +46,39 @@ export class SplicedEnd implements Stream {
   /** Reads in a row that brought little. */
   smallReads = 0;
 
-  constructor(fd: number, id: number, owner: BulkEnd, settings: { readonly bufferSize: number }, keeper: EndKeeper) {
+  constructor(fd: number, generation: number, owner: BulkEnd, keeper: EndKeeper) {
     this.fd = fd;
-    this.id = id;
+    this.generation = generation;
     this.owner = owner;
-    this.settings = settings;
     this.#keeper = keeper;
-    this.isDry = owner.finReceived;
+    this.reading = owner.finReceived ? Reading.Off : Reading.On;
+  }
+
+  get client(): Stream {
+    return this;
+  }
+
+  get target(): Stream {
+    return this.other;
+  }
+
+  applyBufferSize(): void {
+    this.#keeper.settle(this);
+  }
+
+  /** Nothing more is to be read. */
+  get isDry(): boolean {
+    return this.reading !== Reading.On;
   }
 
   /** The socket is to be read: what it gave before is taken, or the buffer size leaves room. */
   get wantsToRead(): boolean {
-    return !this.isDry && this.held < this.settings.bufferSize;
+    return !this.isDry && this.held < this.owner.bufferSize;
   }
 
   /** FIN was seen before the sockets were handed over, and nothing waits to be written: only RST can still come. */
   get isQuiet(): boolean {
-    return this.isDry && !this.hasEnded && this.code === undefined && this.other.held === 0 && !this.owner.finSent;
+    return this.reading === Reading.Off && this.code === undefined && this.other.held === 0 && !this.owner.finSent;
   }
 
   terminate(): void {

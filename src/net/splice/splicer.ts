@@ -24,8 +24,10 @@ import { Epoll } from "./epoll.ts";
 import { adopt, closeWithReset, duplicate, release, setKeepAlive } from "./handover.ts";
 import { LoopWake, PROBE_ID } from "./loop-wake.ts";
 import { PIPE_BYTES, PipePool } from "./pipe-pool.ts";
-import { type EndKeeper, SplicedEnd, UNWATCHED } from "./spliced-end.ts";
+import { type EndKeeper, Reading, SplicedEnd, UNWATCHED } from "./spliced-end.ts";
 
+/** What an end is called in the epoll instance: this and its descriptor. */
+const FIRST_ID = PROBE_ID + 1;
 const FLAGS = SPLICE_F_MOVE | SPLICE_F_NONBLOCK;
 /** A read below this many bytes is cheaper by copying. */
 const SMALL_BYTES = 4096;
@@ -45,9 +47,10 @@ export class Splicer implements BulkMover, EndKeeper {
   readonly #wake: LoopWake;
   readonly #pipes: PipePool;
   readonly #smallReadsMax: number;
-  /** BOUNDED by the tunnels of the proxy, two ends each. */
-  readonly #ends = new Map<number, SplicedEnd>();
-  #nextId = PROBE_ID + 1;
+  /** By descriptor. BOUNDED by the descriptors of the process. */
+  readonly #ends: (SplicedEnd | undefined)[] = [];
+  #endCount = 0;
+  #generation = 0;
   /** Settles when the way into the event loop is proven, or cannot be. For tests: nobody else needs to wait. */
   readonly ready: Promise<void>;
 
@@ -74,7 +77,7 @@ export class Splicer implements BulkMover, EndKeeper {
 
   /** Tunnels being moved. */
   get tunnels(): number {
-    return this.#ends.size / 2;
+    return this.#endCount / 2;
   }
 
   /** Pipes that exist, and those that bytes are in. */
@@ -82,7 +85,7 @@ export class Splicer implements BulkMover, EndKeeper {
     return { open: this.#pipes.open, taken: this.#pipes.taken };
   }
 
-  take(client: BulkEnd, target: BulkEnd, settings: { readonly bufferSize: number }): BulkTunnel | undefined {
+  take(client: BulkEnd, target: BulkEnd): BulkTunnel | undefined {
     if (!this.#wake.isReady || !this.#pipes.hasRoom) return undefined;
     const clientFd = duplicate(this.#libc, client.stream);
     if (clientFd < 0) return undefined;
@@ -93,13 +96,13 @@ export class Splicer implements BulkMover, EndKeeper {
     }
     release(this.#libc, client.stream, clientFd);
     release(this.#libc, target.stream, targetFd);
-    const clientEnd = this.#newEnd(clientFd, client, settings);
-    const targetEnd = this.#newEnd(targetFd, target, settings);
+    const clientEnd = this.#newEnd(clientFd, client);
+    const targetEnd = this.#newEnd(targetFd, target);
     clientEnd.other = targetEnd;
     targetEnd.other = clientEnd;
     this.#watch(clientEnd);
     this.#watch(targetEnd);
-    return { client: clientEnd, target: targetEnd, applyBufferSize: () => this.#settle(clientEnd) };
+    return clientEnd;
   }
 
   /** Ends one socket with RST, and reports it closed. What was on the way from or to it is lost. */
@@ -123,19 +126,19 @@ export class Splicer implements BulkMover, EndKeeper {
     this.#epoll.close();
   }
 
-  #newEnd(fd: number, owner: BulkEnd, settings: { readonly bufferSize: number }): SplicedEnd {
-    const id = this.#nextId;
-    this.#nextId = id === 0xffff_ffff ? PROBE_ID + 1 : id + 1;
-    const end = new SplicedEnd(fd, id, owner, settings, this);
-    this.#ends.set(id, end);
+  #newEnd(fd: number, owner: BulkEnd): SplicedEnd {
+    this.#generation = (this.#generation + 1) >>> 0;
+    const end = new SplicedEnd(fd, this.#generation, owner, this);
+    this.#ends[fd] = end;
+    this.#endCount++;
     this.#wake.keepsAlive = true;
     return end;
   }
 
-  readonly #handleEvent = (events: number, id: number): void => {
-    const end = this.#ends.get(id);
-    // Gone home by an earlier event of the same look.
-    if (end === undefined) return;
+  readonly #handleEvent = (events: number, id: number, generation: number): void => {
+    const end = this.#ends[id - FIRST_ID];
+    // Gone home by an earlier event of the same look, and perhaps another socket has its descriptor now.
+    if (end === undefined || end.generation !== generation) return;
     try {
       this.#serve(end, events);
     } catch (fault) {
@@ -154,7 +157,7 @@ export class Splicer implements BulkMover, EndKeeper {
     }
     // Nothing is read from it and nothing is written to it, so only this tells.
     if (end.isQuiet && (events & (EPOLLERR | EPOLLHUP)) !== 0) this.#fail(end, this.#takeError(end));
-    this.#settle(end);
+    this.settle(end);
   }
 
   /** Reads what there is from `end`, and passes it on. Returns false when only the relay can go on. */
@@ -174,11 +177,10 @@ export class Splicer implements BulkMover, EndKeeper {
     if (end.held === 0) this.#dropPipe(end);
     if (count === 0) {
       // After a write has met a RST, the end of the data looks like FIN.
-      end.isDry = true;
-      end.hasEnded = end.code === undefined;
+      end.reading = end.code === undefined ? Reading.Ended : Reading.Off;
     } else if (count !== -EAGAIN) {
       this.#fail(end, errnoName(-count));
-      end.isDry = true;
+      end.reading = Reading.Off;
     }
     return true;
   }
@@ -193,7 +195,7 @@ export class Splicer implements BulkMover, EndKeeper {
       if (count <= 0) {
         this.#fail(other, errnoName(-count));
         this.#dropPipe(end);
-        end.isDry = true;
+        if (end.reading === Reading.On) end.reading = Reading.Off;
         return;
       }
       end.held -= count;
@@ -218,7 +220,7 @@ export class Splicer implements BulkMover, EndKeeper {
   }
 
   /** After something has happened to either end: home, when one has ended and gave everything; else on watch. */
-  #settle(end: SplicedEnd): void {
+  settle(end: SplicedEnd): void {
     const { other } = end;
     if (end.isClosed || other.isClosed) return;
     if (this.#isOver(end) || this.#isOver(other)) {
@@ -230,7 +232,7 @@ export class Splicer implements BulkMover, EndKeeper {
   }
 
   #isOver(end: SplicedEnd): boolean {
-    return end.held === 0 && end.isDry && (end.hasEnded || end.code !== undefined);
+    return end.held === 0 && end.isDry && (end.reading === Reading.Ended || end.code !== undefined);
   }
 
   #watch(end: SplicedEnd): void {
@@ -239,8 +241,8 @@ export class Splicer implements BulkMover, EndKeeper {
     const watched = events === 0 && !end.isQuiet ? UNWATCHED : events;
     if (watched === end.watched) return;
     if (watched === UNWATCHED) this.#epoll.remove(end.fd);
-    else if (end.watched === UNWATCHED) this.#epoll.add(end.fd, events, end.id);
-    else this.#epoll.change(end.fd, events, end.id);
+    else if (end.watched === UNWATCHED) this.#epoll.add(end.fd, events, end.fd + FIRST_ID, end.generation);
+    else this.#epoll.change(end.fd, events, end.fd + FIRST_ID, end.generation);
     end.watched = watched;
   }
 
@@ -290,8 +292,9 @@ export class Splicer implements BulkMover, EndKeeper {
     end.isClosed = true;
     if (end.watched !== UNWATCHED) this.#epoll.remove(end.fd);
     end.watched = UNWATCHED;
-    this.#ends.delete(end.id);
-    if (this.#ends.size === 0) this.#wake.keepsAlive = false;
+    this.#ends[end.fd] = undefined;
+    this.#endCount--;
+    if (this.#endCount === 0) this.#wake.keepsAlive = false;
     if (end.pipe !== undefined && end.held === 0) this.#dropPipe(end);
   }
 
