@@ -28,16 +28,19 @@ export class App {
   /**
    * Opens everything that `config` names, but for the admin protocol. `ready` says when clients are served.
    *
+   * @param ownsProcess - Whether the process is there for this and nothing else.
    * @throws {ListenError} when a listener cannot be opened; nothing is left open then.
    * @throws The error of `open` when the access log cannot be opened.
    */
-  constructor(config: Config, log: Log) {
+  constructor(config: Config, log: Log, ownsProcess: boolean) {
     this.#config = config;
     this.#log = log;
     this.#limitedLog = new LimitedLog(log, systemClock, LIMITED_LINES_PER_SECOND);
     const workers = workerCount(config, log);
     this.#engine =
-      workers === 1 ? new LocalEngine(config, log, this.#limitedLog) : new Supervisor(config, workers, log);
+      workers === 1
+        ? new LocalEngine(config, log, this.#limitedLog, { ownsProcess })
+        : new Supervisor(config, workers, log);
   }
 
   /**

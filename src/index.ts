@@ -85,7 +85,7 @@ export async function startProxy(options: ProxyOptions = {}, host: ProxyHost = {
     await own?.close(LOG_CLOSE_MS);
   };
   try {
-    app = new App(config, host.log ?? (own as StderrLog));
+    app = new App(config, host.log ?? (own as StderrLog), false);
     await app.open(options.admin !== undefined);
   } catch (fault) {
     await end();

@@ -4,6 +4,7 @@
  */
 
 import type { Config } from "../config/config.ts";
+import { collectGarbage } from "../net/collect-garbage.ts";
 import { BestDatagramSockets } from "../net/datagram-sockets.ts";
 import { descriptorBudget, lowestFreeDescriptor } from "../net/descriptors.ts";
 import { gentleReset } from "../net/gentle-reset.ts";
@@ -26,6 +27,7 @@ import { ParkingTurns } from "../proxy/parking-turns.ts";
 import { PortChoice } from "../proxy/port-choice.ts";
 import { ProxyServer } from "../proxy/proxy-server.ts";
 import { Quota } from "../proxy/quota.ts";
+import { Tidier } from "../proxy/tidier.ts";
 import { UserDirectory } from "../proxy/user-directory.ts";
 import { QueuedTimers } from "../time/queued-timers.ts";
 import { TimerWheel } from "../time/timer-wheel.ts";
@@ -37,6 +39,13 @@ import { destinationSorter, outgoingOf } from "./outgoing.ts";
 import type { WorkerShare } from "./shared-state.ts";
 
 const USER_KEY_BYTES = 32;
+
+export interface EngineRole {
+  /** What a worker has in common with the other workers; absent when this is the whole server. */
+  readonly share?: WorkerShare;
+  /** Whether there is nothing else in the process that collecting its garbage could disturb. */
+  readonly ownsProcess: boolean;
+}
 
 export class LocalEngine implements Engine {
   #config: Config;
@@ -54,12 +63,12 @@ export class LocalEngine implements Engine {
    * Opens everything that `config` names, but for the admin protocol, and starts to serve.
    *
    * @param limitedLog - For what clients can cause.
-   * @param share - What a worker has in common with the other workers; absent when this is the whole server.
+   * @param role - Whose process this is.
    * @throws {CertificateError} when a DNS server's certificates cannot be read.
    * @throws {ListenError} when a listener cannot be opened; nothing is left open then.
    * @throws The error of `open` when the access log cannot be opened.
    */
-  constructor(config: Config, log: Log, limitedLog: LimitedLog, share?: WorkerShare) {
+  constructor(config: Config, log: Log, limitedLog: LimitedLog, { share, ownsProcess }: EngineRole) {
     this.#config = config;
     this.#log = log;
     const clock = systemClock;
@@ -67,10 +76,11 @@ export class LocalEngine implements Engine {
     const families = familiesOf(config.outgoing, config.users);
     this.#names = openNameResolution(config.dns, families, { clock, log, sort, counters: this.dnsCounters });
     this.#accessLog = new AccessLogOutlet(config.accessLog, log);
+    const wheel = new TimerWheel(clock);
     const key = crypto.getRandomValues(new Uint8Array(USER_KEY_BYTES));
     this.#context = {
       clock: new QueuedTimers(clock),
-      wheel: new TimerWheel(clock),
+      wheel,
       reset: gentleReset(clock),
       dialer: new TcpDialer({ noDelay: config.relay.noDelay }),
       resolver: this.#names.resolver,
@@ -82,6 +92,7 @@ export class LocalEngine implements Engine {
       totals: share?.totals ?? { bytes: 0 },
       bulk: undefined,
       parking: new ParkingTurns(),
+      tidier: ownsProcess ? new Tidier({ clock, wheel }, collectGarbage) : undefined,
       counters: share?.counters ?? {
         accepted: 0,
         limitReached: 0,

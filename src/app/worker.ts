@@ -79,7 +79,10 @@ class Worker {
       const named = withWorker(log, worker);
       surviveBugs(named);
       const limited = new LimitedLog(named, systemClock, LIMITED_LINES_PER_SECOND);
-      this.#engine = new LocalEngine(pipedLog(config), named, limited, this.#state.share(worker));
+      this.#engine = new LocalEngine(pipedLog(config), named, limited, {
+        share: this.#state.share(worker),
+        ownsProcess: true,
+      });
     } catch (fault) {
       tell({ kind: "failed", message: fault instanceof Error ? fault.message : String(fault) });
       this.#end(1);

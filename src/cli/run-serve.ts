@@ -60,7 +60,7 @@ export async function runServe(
 async function startApp(config: Config, log: StderrLog): Promise<App | undefined> {
   let app: App | undefined;
   try {
-    app = new App(config, log);
+    app = new App(config, log, true);
     await app.open();
     return app;
   } catch (fault) {

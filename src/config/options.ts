@@ -79,9 +79,9 @@ export type RelayOptions = {
    */
   readonly splice_pipes?: number;
   /**
-   * How long a tunnel may be silent before Linux alone watches it, which costs a third of the memory. Its bytes are
-   * moved by splice(2) from then on, until they are many small ones again. Where nothing is spliced, nothing is parked.
-   * Default: "2s".
+   * How long a tunnel may be silent before Linux alone watches it, which costs half the memory. Its bytes are moved by
+   * splice(2) from then on, until they are many small ones again. Where nothing is spliced, nothing is parked. Default:
+   * "2s".
    */
   readonly park?: string | 0;
   /**

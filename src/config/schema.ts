@@ -170,7 +170,7 @@ const RELAY: z.ZodType<RelayConfig> = table({
   park: duration("never")
     .prefault("2s")
     .describe(
-      "How long a tunnel may be silent before Linux alone watches it, which costs a third of the memory. Its bytes are moved by splice(2) from then on, until they are many small ones again. Where nothing is spliced, nothing is parked.",
+      "How long a tunnel may be silent before Linux alone watches it, which costs half the memory. Its bytes are moved by splice(2) from then on, until they are many small ones again. Where nothing is spliced, nothing is parked.",
     ),
   keep_alive: duration("never")
     .prefault("1m")

@@ -18,6 +18,7 @@ import type { Outgoing } from "./outgoing.ts";
 import type { ParkingTurns } from "./parking-turns.ts";
 import type { PortChoice } from "./port-choice.ts";
 import type { Places, QuotaLimits } from "./quota.ts";
+import type { Tidier } from "./tidier.ts";
 import type { UserDirectory } from "./user-directory.ts";
 
 /** Time limits in milliseconds; 0 is none. */
@@ -127,4 +128,6 @@ export interface ProxyContext {
   /** How tunnels that move much leave the program; `undefined`: they do not. */
   bulk: BulkOptions | undefined;
   readonly parking: ParkingTurns;
+  /** Absent where the memory of the process is somebody else's business. */
+  readonly tidier: Tidier | undefined;
 }

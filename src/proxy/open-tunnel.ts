@@ -158,11 +158,12 @@ export class OpenTunnel extends Deadline implements ServedClient, TunnelOptions 
 
   /** Parks the tunnel when its turn has come. */
   #park(nowMs: number): void {
-    const { parking, timeouts } = this.#host.context;
+    const { parking, tidier, timeouts } = this.#host.context;
     if (this.#parkTurnMs === 0) this.#parkTurnMs = parking.next(nowMs);
     if (this.#parkTurnMs > nowMs) return;
     this.tunnel.park();
     // It may not be possible now: the mover has no room, or a peer that reads nothing has bytes waiting.
     this.#parkTurnMs = this.tunnel.isAway ? 0 : nowMs + timeouts.parkMs;
+    if (this.tunnel.isAway) tidier?.left();
   }
 }

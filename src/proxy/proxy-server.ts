@@ -117,6 +117,7 @@ export class ProxyServer implements Control, ClientHost {
 
   forget(client: ServedClient): void {
     this.#connections.remove(client);
+    this.context.tidier?.left();
     if (this.#connections.size === 0) this.#onEmpty?.();
     this.#gate.left();
   }

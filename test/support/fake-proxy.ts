@@ -184,6 +184,7 @@ export function fakeProxy({
     totals: { bytes: 0 },
     bulk: undefined,
     parking: new ParkingTurns(),
+    tidier: undefined,
     counters: {
       accepted: 0,
       limitReached: 0,
