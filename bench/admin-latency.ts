@@ -8,16 +8,10 @@
 import { connectAdmin } from "../src/admin/client.ts";
 import { type ProxyProcess, startProxy } from "../test/support/proxy-process.ts";
 import { build } from "./build.ts";
+import { startOrigin } from "./origin.ts";
 
 const ADMIN = { username: "admin", password: "correct horse" } as const;
 const LOAD_SECONDS_MAX = 60;
-
-/** Starts the origin of the load generator. */
-async function startOrigin(): Promise<{ readonly port: number; stop(): void }> {
-  const child = Bun.spawn([build("load"), "origin"], { stdin: "ignore", stdout: "pipe" });
-  const { value } = await child.stdout.getReader().read();
-  return { port: Number(new TextDecoder().decode(value)), stop: () => child.kill() };
-}
 
 /** Latencies of `count` requests, in milliseconds, in ascending order. */
 async function ask(proxy: ProxyProcess, count: number): Promise<number[]> {
@@ -73,5 +67,5 @@ try {
   await stopLoad();
 } finally {
   await proxy.stop("SIGKILL");
-  origin.stop();
+  await origin.stop();
 }

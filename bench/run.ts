@@ -12,6 +12,7 @@ import { parseArgs } from "node:util";
 import { build } from "./build.ts";
 import { adopt } from "./children.ts";
 import { thisMachine } from "./machine.ts";
+import { startOrigin } from "./origin.ts";
 import { report } from "./report.ts";
 import type { Results, Sample } from "./results.ts";
 import { type RunningServer, SERVERS, type Server, startServer, USER, versionOf } from "./servers.ts";
@@ -19,7 +20,7 @@ import { WORKLOADS, type Workload } from "./workloads.ts";
 
 const USAGE = `usage: npm run bench -- [options]
 
-  --quick             fewer workloads, 3 short rounds: about two minutes
+  --quick             fewer workloads, 3 short rounds: about four minutes
   --rounds N          rounds (5)
   --seconds S         how long one sample lasts (1.5)
   --servers A,B       only these: ${SERVERS.map((server) => server.id).join(", ")}
@@ -30,6 +31,8 @@ const USAGE = `usage: npm run bench -- [options]
 
 interface Plan {
   readonly rounds: number;
+  /** Of the workloads that want a server of their own for each sample. */
+  readonly freshRounds: number;
   readonly seconds: number;
   readonly servers: readonly Server[];
   readonly workloads: readonly Workload[];
@@ -74,6 +77,7 @@ function planOf(args: string[]): Plan {
   const wanted = pick(WORKLOADS, values.workloads);
   return {
     rounds: Math.ceil(positive("rounds", values.rounds ?? (values.quick ? "3" : "5"))),
+    freshRounds: values.quick ? FRESH_ROUNDS_QUICK : FRESH_ROUNDS_MAX,
     seconds: positive("seconds", values.seconds ?? (values.quick ? "0.5" : "1.5")),
     servers: pick(SERVERS, values.servers).filter(
       (server) => !values.quick || values.servers !== undefined || !server.variant,
@@ -126,6 +130,7 @@ const suits = (workload: Workload, server: Server): boolean =>
  */
 const FRESH_CONNECTIONS = 1000;
 const FRESH_ROUNDS_MAX = 3;
+const FRESH_ROUNDS_QUICK = 1;
 
 /** Starts servers and brings them to the state in which they are measured. */
 class Starter {
@@ -188,7 +193,7 @@ async function runAll(plan: Plan, originPort: number, scratch: string): Promise<
     for (let round = 0; round < plan.rounds; round++) {
       for (const workload of plan.workloads) {
         // Each sample wants a server of its own, and seconds of waiting.
-        if (workload.fresh && round >= FRESH_ROUNDS_MAX) continue;
+        if (workload.fresh && round >= plan.freshRounds) continue;
         for (const server of plan.servers) {
           if (!suits(workload, server)) continue;
           if (workload.fresh) {
@@ -214,11 +219,9 @@ async function main(plan: Plan): Promise<void> {
   const loadAverage = loadavg()[0] ?? 0;
   const scratch = mkdtempSync(join(tmpdir(), "sockeye-bench-"));
   process.on("exit", () => rmSync(scratch, { recursive: true, force: true }));
-  const origin = adopt(Bun.spawn([build("load"), "origin"], { stdin: "ignore", stdout: "pipe", stderr: "inherit" }));
+  const origin = await startOrigin();
   try {
-    const { value } = await origin.stdout.getReader().read();
-    const originPort = Number(new TextDecoder().decode(value));
-    const samples = await runAll(plan, originPort, scratch);
+    const samples = await runAll(plan, origin.port, scratch);
     const results: Results = {
       began,
       command: ["npm run bench --", ...process.argv.slice(2)].join(" "),
@@ -236,8 +239,7 @@ async function main(plan: Plan): Promise<void> {
     say(`data: ${plan.out}`);
     process.stdout.write(report(results));
   } finally {
-    origin.kill();
-    await origin.exited;
+    await origin.stop();
   }
 }
 

@@ -208,8 +208,9 @@ void run_bulk(void) {
 
 /* ---- idle ---- */
 
-/* What the open tunnels themselves allocate settles, and garbage collectors run, before memory is read. */
-#define SETTLE_SECONDS 1
+/* Before memory is read garbage collectors run, and servers notice that a tunnel is idle: those that make something of it
+ * need some seconds of silence for that. */
+#define SETTLE_SECONDS 10
 #define WATCH_SECONDS 1
 
 /* A tenth of the tunnels, opened and closed before: what a server sets aside once is not the price of a tunnel. */

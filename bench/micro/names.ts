@@ -13,10 +13,10 @@ import { DNS_CACHE_LIMITS, DnsCache } from "../../src/resolver/dns-cache.ts";
 import { NameResolver } from "../../src/resolver/name-resolver.ts";
 import { a, aaaa, response, soa } from "../../test/support/dns-message.ts";
 import { startDohServer } from "../../test/support/doh-server.ts";
-import { LineLog } from "../../test/support/line-log.ts";
 import { startProxy } from "../../test/support/proxy-process.ts";
 import { scratchDir } from "../../test/support/scratch-dir.ts";
 import { build } from "../build.ts";
+import { startOrigin } from "../origin.ts";
 
 const LOOKUPS = 500_000;
 const LOOKUP_ROUNDS = 7;
@@ -75,13 +75,10 @@ async function connectsByName(): Promise<void> {
   writeFileSync(dir.file("config.toml"), `[dns]\nservers = ["${zone.url}"]\n[outgoing]\nfamily = "prefer-ipv4"\n`);
   await using proxy = await startProxy(["--config", dir.file("config.toml"), "--access-log", dir.file("log")]);
   const load = build("load");
-  const origin = Bun.spawn([load, "origin"], { stdout: "pipe" });
-  const ports = new LineLog("the origin");
-  const ended = ports.collect(origin.stdout);
-  const originPort = await ports.waitFor((line) => /^\d+$/.test(line));
+  const origin = await startOrigin();
   /** CPU microseconds of the proxy for each of `count` connections. */
   const cpuOf = async (count: number, ...target: string[]): Promise<number> => {
-    const ends = ["--proxy", `${proxy.port}`, "--origin", originPort, "--pid", `${proxy.pid}`];
+    const ends = ["--proxy", `${proxy.port}`, "--origin", `${origin.port}`, "--pid", `${proxy.pid}`];
     const child = Bun.spawn([load, "conn", ...ends, "--concurrency", "20", "--count", `${count}`, ...target]);
     const text = await new Response(child.stdout).text();
     if ((await child.exited) !== 0) throw new Error(`the load generator failed: ${text}`);
@@ -107,9 +104,7 @@ async function connectsByName(): Promise<void> {
     );
   }
   console.log(`${zone.asked.length} queries were asked`);
-  origin.kill();
-  await origin.exited;
-  await ended;
+  await origin.stop();
 }
 
 await lookupsFromCache();
