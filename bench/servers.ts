@@ -312,7 +312,7 @@ export async function startServer(
 const START_LIMIT_MS = 10_000;
 
 /** Waits until somebody accepts on `port`. */
-async function accepts(port: number, child: Bun.Subprocess, what: string, log: Bun.BunFile): Promise<void> {
+export async function accepts(port: number, child: Bun.Subprocess, what: string, log: Bun.BunFile): Promise<void> {
   const end = performance.now() + START_LIMIT_MS;
   for (;;) {
     try {
