@@ -92,7 +92,9 @@ export class LocalEngine implements Engine {
       totals: share?.totals ?? { bytes: 0 },
       bulk: undefined,
       parking: new ParkingTurns(),
-      tidier: ownsProcess ? new Tidier({ clock, wheel }, collectGarbage) : undefined,
+      tidier: ownsProcess
+        ? new Tidier({ clock, wheel }, { clients: () => this.#server.concurrent(), collect: collectGarbage })
+        : undefined,
       counters: share?.counters ?? {
         accepted: 0,
         limitReached: 0,

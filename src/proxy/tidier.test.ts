@@ -1,18 +1,24 @@
 import { expect, test } from "bun:test";
 import { ManualClock } from "../../test/support/manual-clock.ts";
 import { SLOT_MS, TimerWheel } from "../time/timer-wheel.ts";
-import { TIDY_CALM_MAX, TIDY_LEFT_MIN, TIDY_LOOK_MS, Tidier } from "./tidier.ts";
+import { TIDY_CALM_MAX, TIDY_LEFT_MIN, TIDY_LEFT_SHARE, TIDY_LOOK_MS, Tidier } from "./tidier.ts";
 
 const LOOK_MS = TIDY_LOOK_MS + 2 * SLOT_MS;
 
-function setUp(pauseMs = 0) {
+function setUp({ pauseMs = 0, clients = 0 } = {}) {
   const clock = new ManualClock();
   const wheel = new TimerWheel(clock);
   const collections: number[] = [];
-  const tidier = new Tidier({ clock, wheel }, () => {
-    collections.push(clock.nowMs());
-    clock.advance(pauseMs);
-  });
+  const tidier = new Tidier(
+    { clock, wheel },
+    {
+      clients: () => clients,
+      collect: () => {
+        collections.push(clock.nowMs());
+        clock.advance(pauseMs);
+      },
+    },
+  );
   const leave = (count: number): void => {
     for (let index = 0; index < count; index++) tidier.left();
   };
@@ -43,8 +49,18 @@ test("many are, once nobody leaves any more; then nothing is waited for again", 
   expect(collections).toHaveLength(1);
 });
 
+test("where very many are left, very many must have gone: a collection looks at all who are there", () => {
+  const { clock, collections, leave } = setUp({ clients: 100_000 });
+  leave(100_000 * TIDY_LEFT_SHARE - 1);
+  clock.advance(2 * LOOK_MS);
+  expect(collections).toHaveLength(0);
+  leave(1);
+  clock.advance(2 * LOOK_MS);
+  expect(collections).toHaveLength(1);
+});
+
 test("a long collection is followed by two hundred times as long without one", () => {
-  const { clock, collections, leave } = setUp(100);
+  const { clock, collections, leave } = setUp({ pauseMs: 100 });
   leave(TIDY_LEFT_MIN);
   clock.advance(3 * LOOK_MS);
   expect(collections).toHaveLength(1);
