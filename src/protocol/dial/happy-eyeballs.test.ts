@@ -65,7 +65,7 @@ describe("when the first attempt starts", () => {
     expect(out).toEqual(["40 connect 0 2001:db8::1"]);
   });
 
-  test("at once with A when AAAA has no address", () => {
+  test("at once with A when AAAA has no address [rfc8305#3/no-aaaa]", () => {
     const { out, answer } = race();
     answer(10, [4], V4);
     answer(20, [6], []);
@@ -76,7 +76,7 @@ describe("when the first attempt starts", () => {
     expect(other.out).toEqual(["9 connect 0 192.0.2.1"]);
   });
 
-  test("an AAAA answer after the delay joins in at the next attempt", () => {
+  test("an AAAA answer after the delay joins in at the next attempt [rfc8305#3/late-answer]", () => {
     const { out, answer, at } = race();
     answer(0, [4], V4);
     answer(100, [6], V6);
@@ -150,7 +150,7 @@ describe("the order of attempts", () => {
 });
 
 describe("how it ends", () => {
-  test("a failure starts the next attempt at once [rfc8305#5/next-at-once-on-failure]", () => {
+  test("a failure starts the next attempt at once", () => {
     const { out, answer, failed, at } = race();
     answer(0, [4, 6], [...V4, ...V6]);
     failed(30, 0);

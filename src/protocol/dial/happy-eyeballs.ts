@@ -77,6 +77,7 @@ export class HappyEyeballs {
       this.#isAwaited[family] = false;
       const own = addresses.filter((address) => familyOf(address) === family);
       if (own.length === 0) continue;
+      //= rfc8305#3/late-answer
       this.#untried[family] = [...this.#options.sort(own)];
       //= rfc8305#3/resolution-delay
       this.#beginAtMs = Math.min(this.#beginAtMs, nowMs + this.#options.resolutionDelayMs);
@@ -99,7 +100,7 @@ export class HappyEyeballs {
   /** Takes the news that an attempt failed. */
   handleFailed(attempt: number, nowMs: number): void {
     if (this.#isOver || !this.#take(attempt)) return;
-    //= rfc8305#5/next-at-once-on-failure
+    // RFC 8305 does not say; there is nothing to wait for.
     this.#nextAttemptAtMs = nowMs;
     this.#step(nowMs);
   }
@@ -145,6 +146,7 @@ export class HappyEyeballs {
   #mayBegin(nowMs: number): boolean {
     if (!this.#hasUntried()) return false;
     //= rfc8305#3/aaaa-first
+    //= rfc8305#3/no-aaaa
     return !this.#isAwaited[preferredFamily(this.#options.policy)] || nowMs >= this.#beginAtMs;
   }
 
