@@ -59,12 +59,13 @@ export const TLV_HEADER_BYTES = 4;
 /** The longest packet that a UDP datagram or an IP packet can carry. */
 export const PACKET_BYTES_MAX = 65_535;
 
+//= rfc6951#5.6/mtu
 /**
  * The packets that we send are at most this long. Fixed, instead of discovered: with the headers of UDP and IPv6 it fits
  * into 1,280 bytes, which every IPv6 path carries.
  */
 export const PATH_MTU_BYTES = 1_200;
-/** The longest DATA chunk in such a packet, with its header: PMDCS in RFC 9260 §7.2. */
+/** The longest DATA chunk in such a packet, with its header: PMDCS in RFC 9260 §1.3. */
 export const DATA_CHUNK_BYTES_MAX: number = PATH_MTU_BYTES - COMMON_HEADER_BYTES;
 /** The window below which an INIT is refused (RFC 9260 §3.3.2). */
 export const A_RWND_MIN = 1_500;

@@ -41,7 +41,7 @@ test("an association comes up, carries a message each way and ends gracefully, a
   expect(client.holdings()).toEqual({ associations: 0, sendBytes: 0, receiveBytes: 0 });
 });
 
-test("a window below 1,500 bytes, or below a message, is refused [rfc9260#6/window-min]", () => {
+test("a window below 1,500 bytes, or below a message, is refused [rfc9260#3.3.2/window-min]", () => {
   const basics = endpointBasics(new SeededRandom(1));
   const withLimits = (limits: Partial<SctpLimits>) => () => new Endpoint({ ...basics, limits });
   expect(withLimits({ receiveWindowBytes: 1_499, messageBytesMax: 10 })).toThrow("at least");

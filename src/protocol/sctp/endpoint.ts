@@ -64,7 +64,7 @@ export class Endpoint implements SctpEndpoint, Host, Desk {
     this.timing = { ...DEFAULT_TIMING, ...options.timing };
     this.limits = { ...DEFAULT_LIMITS, ...options.limits };
     const { receiveWindowBytes, messageBytesMax } = this.limits;
-    //= rfc9260#6/window-min
+    //= rfc9260#3.3.2/window-min
     if (receiveWindowBytes < Math.max(A_RWND_MIN, messageBytesMax)) {
       throw new RangeError(
         `receiveWindowBytes must be at least messageBytesMax and 1,500: it is ${receiveWindowBytes}`,
@@ -85,7 +85,7 @@ export class Endpoint implements SctpEndpoint, Host, Desk {
     this.#counters.packetsReceived++;
     const decoded = decodePacket(bytes);
     if (decoded.kind === "invalid") this.count(decoded.fault);
-    //= rfc9260#6.10/alone-receive
+    //= rfc9260#12.3/init-alone
     else if (isBadlyBundled(decoded.value.chunks)) this.count("bundled");
     else this.#route(decoded.value, from, nowMs);
   }
@@ -144,6 +144,7 @@ export class Endpoint implements SctpEndpoint, Host, Desk {
     this.#nowMs = nowMs;
     if (!this.registry.hasRoomFor(to.address)) return { kind: "too-many-associations" };
     const port = localPort === 0 ? this.#freePort(to, remotePort) : localPort;
+    //= rfc9260#1.3/one-association
     if (port === undefined || this.registry.find(to, port, remotePort) !== undefined) return { kind: "in-use" };
     const association = this.open({
       role: "client",
@@ -194,6 +195,7 @@ export class Endpoint implements SctpEndpoint, Host, Desk {
 
   abort(id: AssociationId, nowMs: number): void {
     this.#nowMs = nowMs;
+    //= rfc9260#9.1/user-cause
     this.registry.byId(id)?.abort("aborted", userInitiatedAbort());
   }
 
@@ -209,6 +211,7 @@ export class Endpoint implements SctpEndpoint, Host, Desk {
     association.isPaused = false;
     association.deliver();
     const receiver = transferOf(association.state)?.receiver;
+    //= rfc9260#6.2/window-update
     // A peer that found the window shut waits for this news; it asks only seldom by itself.
     const grownBytes = (receiver?.aRwnd ?? 0) - association.advertisedWindow;
     if (

@@ -102,6 +102,7 @@ export class Association {
 
   /** Sends one packet now. */
   sendPacket(chunks: readonly Uint8Array[], verificationTag: number = this.peerTag): void {
+    //= rfc9260#8.5/tag-sent
     const header = { sourcePort: this.localPort, destinationPort: this.remotePort, verificationTag };
     this.host.emit({ kind: "send", to: this.path, packet: encodePacket(header, chunks) });
   }

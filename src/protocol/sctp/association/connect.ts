@@ -52,6 +52,7 @@ export function sendInit(association: Association, transmissions: number, nowMs:
   const { host, localTag, localInitialTsn } = association;
   association.state = { name: "COOKIE-WAIT", transmissions };
   //= rfc9260#8.5.1/init-tag-zero
+  //= rfc6951#5.7/no-addresses
   association.sendPacket([encodeInit(ChunkType.Init, initFields(host, localTag, localInitialTsn), [])], 0);
   association.timers.start("t1-init", nowMs + t1DelayMs(host, transmissions));
 }
@@ -60,11 +61,12 @@ export function sendInit(association: Association, transmissions: number, nowMs:
 export function onT1Init(association: Association, nowMs: number): void {
   if (association.state.name !== "COOKIE-WAIT") return;
   const { transmissions } = association.state;
-  //= rfc9260#5.1/max-init
+  //= rfc9260#4/max-init
   if (transmissions > association.host.timing.maxInitRetransmits) {
     association.close("unreachable", "the INIT was not answered");
     return;
   }
+  //= rfc9260#4/t1-again
   sendInit(association, transmissions + 1, nowMs);
 }
 
@@ -82,10 +84,11 @@ export function handleInitAck(association: Association, initAck: InitChunk, nowM
     return;
   }
   const { stateCookie, unrecognized } = initAck.parameters;
+  //= rfc9260#3.3.3/bad-numbers
   const fault = faultOf(initAck);
   if (fault !== undefined || stateCookie === undefined) {
     association.host.count("bad-init");
-    //= rfc9260#3.3.3/missing-cookie
+    //= rfc9260#5.1/missing-cookie
     const cause = fault ?? missingMandatoryParameter([ParameterType.StateCookie]);
     association.sendPacket([encodeAbort(false, [cause])], initAck.initiateTag);
     association.close("protocol-violation", "INIT ACK that cannot be");
@@ -130,7 +133,8 @@ export function onT1Cookie(association: Association, nowMs: number): void {
     association.close("unreachable", "the COOKIE ECHO was not answered");
     return;
   }
-  //= rfc9260#3.3.11/first
+  //= rfc9260#4/t1-again
+  //= rfc9260#3.2.2/cookie-echo-first
   association.control.unshift(encodeCookieEcho(cookie));
   awaitCookieAck(association, cookie, transfer, transmissions + 1, nowMs);
 }

@@ -36,6 +36,7 @@ export function isBadlyBundled(chunks: readonly RawChunk[]): boolean {
 export function handleChunks(association: Association, chunks: readonly RawChunk[], nowMs: number): void {
   let hasData = false;
   let hasSack = false;
+  //= rfc9260#6.10/in-order
   for (const chunk of chunks) {
     if (association.state.name === "CLOSED") return;
     if (chunk.type === ChunkType.Data) hasData = true;
@@ -94,7 +95,7 @@ function handleChunk(association: Association, chunk: RawChunk, nowMs: number): 
       return bare(() => handleShutdownComplete(association));
     case ChunkType.Init:
     case ChunkType.CookieEcho:
-      //= rfc9260#3.3.11/first
+      //= rfc9260#3.2.2/cookie-echo-first
       // INIT alone, and COOKIE ECHO at the head of its packet, never come here.
       association.host.count("unexpected-chunk");
       return true;

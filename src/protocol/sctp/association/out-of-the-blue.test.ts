@@ -107,19 +107,21 @@ describe("the verification tag", () => {
     expect(outcomes).toEqual(["closed: peer-aborted", "connected", "connected", "closed: peer-aborted"]);
   });
 
-  test("our ABORT has the peer's tag, and is the last word [rfc9260#9.1/abort-with-tag]", () => {
+  test("our ABORT has the peer's tag, says that the user wanted it, and is the last word [rfc9260#9.1/abort-with-tag] [rfc9260#9.1/user-cause]", () => {
     const peer = new RawPeer();
     const id = peer.establish();
     peer.endpoint.send(id, Uint8Array.of(1), peer.nowMs);
     peer.endpoint.abort(id, peer.nowMs);
-    expect(summary(peer.drain())).toEqual([[ChunkType.Abort], peer.init.initiateTag, 0]);
+    const replies = peer.drain();
+    expect(summary(replies)).toEqual([[ChunkType.Abort], peer.init.initiateTag, 0]);
+    expect(only(replies).chunks[0]?.value).toEqual(userInitiatedAbort());
     expect(peer.story).toEqual(["connected", "closed: aborted"]);
     expect(peer.wait(3_600_000)).toEqual([]);
   });
 });
 
 describe("bundling", () => {
-  test("INIT, INIT ACK and SHUTDOWN COMPLETE in company are thrown away [rfc9260#6.10/alone-receive]", () => {
+  test("INIT, INIT ACK and SHUTDOWN COMPLETE in company are thrown away [rfc9260#12.3/init-alone]", () => {
     const peer = new RawPeer();
     const init = encodeInit(ChunkType.Init, peer.init, []);
     expect(peer.sendTagged(0, init, peer.data(0))).toEqual([]);
@@ -129,7 +131,7 @@ describe("bundling", () => {
     expect(peer.endpoint.counters().oddities.bundled).toBe(4);
   });
 
-  test("what cannot be cut into chunks is thrown away before anything of it is believed", () => {
+  test("what cannot be cut into chunks is thrown away before anything of it is believed [rfc9260#6.10/partial]", () => {
     const peer = new RawPeer();
     peer.establish();
     for (const length of [0, 3, 5, 0xffff]) {

@@ -38,7 +38,7 @@ describe("we shut down", () => {
     expect(peer.story).toEqual(["connected", "closed: shutdown"]);
   });
 
-  test("after all that was accepted is acknowledged; its last DATA has the I bit [rfc9260#9.2/drain-first] [rfc9260#9.2/i-bit]", () => {
+  test("after all that was accepted is acknowledged; its last DATA has the I bit [rfc9260#9.2/drain-first] [rfc9260#6.1/i-bit]", () => {
     const peer = established();
     const id = peer.association;
     peer.endpoint.send(id, Uint8Array.of(1), peer.nowMs);
@@ -119,7 +119,7 @@ describe("the peer shuts down", () => {
     expect(peer.endpoint.holdings().sendBytes).toBe(0);
   });
 
-  test("a SHUTDOWN that acknowledges what was never sent: ABORT", () => {
+  test("a SHUTDOWN that acknowledges what was never sent: ABORT [rfc9260#12.4/unsent-tsn]", () => {
     const peer = established();
     expect(types(peer.send(shutdown(peer, 5)))).toEqual([[ChunkType.Abort]]);
   });
@@ -182,7 +182,7 @@ describe("both shut down", () => {
     expect(peer.story).toEqual(["connected", "closed: shutdown"]);
   });
 
-  test("SHUTDOWN while we still send: we go on sending, then SHUTDOWN ACK", () => {
+  test("SHUTDOWN while we still send: we go on sending, then SHUTDOWN ACK [rfc9260#6/send-states] [rfc9260#6/sack-states]", () => {
     const peer = established();
     peer.endpoint.send(peer.association, Uint8Array.of(1), peer.nowMs);
     peer.endpoint.shutdown(peer.association, peer.nowMs);

@@ -42,7 +42,7 @@ function warm(options: ConstructorParameters<typeof RawPeer>[0] = {}): RawPeer {
 }
 
 describe("SACK", () => {
-  test("for the very first DATA goes at once, from the peer's initial TSN on [rfc9260#5.1/first-data] [rfc9260#5.1/initial-tsn]", () => {
+  test("for the very first DATA goes at once, from the peer's initial TSN on [rfc9260#5.1/first-data] [rfc9260#3.3.4/before-data]", () => {
     const peer = established();
     expect(sackIn(peer.send(peer.data(0)))).toMatchObject({ cumulativeTsnAck: peer.tsn(0), gapAckBlocks: [] });
     expect(peer.send(peer.data(1))).toEqual([]);
@@ -106,7 +106,7 @@ describe("SACK", () => {
     expect(sackIn(peer.send(peer.data(2))).duplicateTsns).toEqual([]);
   });
 
-  test("rides with DATA", () => {
+  test("rides with DATA [rfc9260#6.1/sack-rides]", () => {
     const peer = warm();
     peer.send(peer.data(1));
     peer.endpoint.send(peer.association, Uint8Array.of(1), peer.nowMs);
@@ -124,7 +124,7 @@ describe("SACK", () => {
 });
 
 describe("the receive window", () => {
-  test("shut: DATA is dropped, and a SACK says so at once [rfc9260#6.2/zero-window-drop]", () => {
+  test("shut: DATA is dropped, and a SACK says so at once; open again, one says that [rfc9260#6.2/zero-window-drop] [rfc9260#6.2/window-update]", () => {
     const peer = established({ limits: { receiveWindowBytes: 3_000, messageBytesMax: 1_500 } });
     const id = peer.association;
     peer.endpoint.pause(id);
@@ -215,7 +215,7 @@ describe("DATA", () => {
 });
 
 describe("sending", () => {
-  test("goes out in the order of TSNs, control chunks before DATA [rfc9260#6.1/next-tsn] [rfc9260#6.10/control-first]", () => {
+  test("goes out in the order of TSNs, control chunks before DATA [rfc9260#3.3.1/next-tsn] [rfc9260#6.10/control-first]", () => {
     const peer = warm();
     peer.endpoint.send(peer.association, Uint8Array.of(1), peer.nowMs);
     peer.endpoint.send(peer.association, Uint8Array.of(2), peer.nowMs);
@@ -246,6 +246,19 @@ describe("sending", () => {
     peer.send(peer.sack(0));
     expect(peer.wait(900)).toEqual([]);
     expect(tsnsIn(peer, peer.wait(2_000))).toEqual([1]);
+  });
+
+  test("T3 starts again when the lowest TSN goes again, and not when anything else goes [rfc9260#6.1/t3-start]", () => {
+    const peer = established();
+    for (let index = 0; index < 4; index++) peer.endpoint.send(peer.association, new Uint8Array(700), peer.nowMs);
+    expect(tsnsIn(peer, peer.drain())).toEqual([0, 1, 2, 3]);
+    peer.nowMs += 500;
+    for (const end of [2, 3]) peer.send(peer.sack(-1, { gapAckBlocks: [{ start: 2, end }] }));
+    peer.endpoint.send(peer.association, Uint8Array.of(9), peer.nowMs);
+    expect(tsnsIn(peer, peer.drain())).toEqual([4]);
+    expect(peer.endpoint.pollTimeout()).toBe(2_000);
+    expect(tsnsIn(peer, peer.send(peer.sack(-1, { gapAckBlocks: [{ start: 2, end: 4 }] })))).toEqual([0]);
+    expect(peer.endpoint.pollTimeout()).toBe(2_500);
   });
 
   test("the answer to the heartbeat that goes with T3 brings the RTO down [rfc9260#8.3/answered]", () => {
@@ -314,7 +327,7 @@ describe("sending", () => {
     expect(peer.endpoint.counters().oddities["unexpected-chunk"]).toBe(1);
   });
 
-  test("a SACK for what was never sent: ABORT", () => {
+  test("a SACK for what was never sent: ABORT [rfc9260#12.4/unsent-tsn]", () => {
     const peer = established();
     expect(causeIn(peer.send(peer.sack(0)), ChunkType.Abort)).toBe(CauseCode.ProtocolViolation);
   });
@@ -359,7 +372,7 @@ describe("sending", () => {
     expect(peer.story).toEqual(["connected", "closed: unreachable"]);
   });
 
-  test("no packet is longer than the path MTU, and long messages are cut to fit [rfc9260#6.10/mtu] [rfc9260#6.9/fragment] [rfc9260#6.9/flags] [rfc9260#6.5/ssn]", () => {
+  test("no packet is longer than the path MTU, and long messages are cut to fit [rfc9260#6.10/mtu] [rfc9260#6.9/fragment] [rfc9260#6.9/flags] [rfc9260#6.5/ssn] [rfc6951#5.6/mtu]", () => {
     const peer = established();
     peer.endpoint.send(peer.association, Uint8Array.of(0), peer.nowMs);
     peer.endpoint.send(peer.association, new Uint8Array(2_500), peer.nowMs);
@@ -390,7 +403,7 @@ describe("sending", () => {
     expect(peer.endpoint.holdings().sendBytes).toBe(0);
   });
 
-  test("nothing goes to a peer that has not come up", () => {
+  test("nothing goes to a peer that has not come up [rfc9260#6/send-states]", () => {
     const peer = new RawPeer();
     expect(peer.endpoint.send(peer.beConnected(), Uint8Array.of(1), peer.nowMs)).toBe("not-open");
   });

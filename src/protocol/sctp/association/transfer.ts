@@ -80,6 +80,7 @@ export function onSackTimer(association: Association): void {
 /** SACK. */
 export function handleSack(association: Association, sack: SackChunk, nowMs: number): void {
   const { host, state } = association;
+  //= rfc9260#6/sack-states
   if (state.name !== "ESTABLISHED" && state.name !== "SHUTDOWN-PENDING" && state.name !== "SHUTDOWN-RECEIVED") {
     host.count("unexpected-chunk");
     return;
@@ -97,6 +98,7 @@ export function afterAcknowledgement(association: Association, outcome: AckOutco
   const transfer = transferOf(association.state);
   if (transfer === undefined || outcome.kind === "old") return;
   if (outcome.kind === "beyond") {
+    //= rfc9260#12.4/unsent-tsn
     association.abort("protocol-violation", protocolViolation("acknowledgement of a TSN that was never sent"));
     return;
   }

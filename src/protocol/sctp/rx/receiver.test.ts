@@ -31,7 +31,7 @@ describe("the receiver", () => {
     expect(receiver.bytes).toBe(0);
   });
 
-  test("its window is what is free; less than 1,500 bytes counts as nothing", () => {
+  test("its window is what is free; less than 1,500 bytes counts as nothing [rfc9260#6.2/sws]", () => {
     const receiver = new Receiver(FIRST, LIMITS);
     expect(receiver.aRwnd).toBe(10_000);
     receiver.receive(chunk(0, { userData: new Uint8Array(4_000) }));

@@ -67,8 +67,9 @@ export class Receiver {
     return this.#windowBytes - this.bytes;
   }
 
-  /** The window to advertise. Less than a good packet counts as nothing, against silly windows (RFC 9260 §6.2.1). */
+  /** The window to advertise. Less than a good packet counts as nothing, against silly windows (RFC 9260 §6.2). */
   get aRwnd(): number {
+    //= rfc9260#6.2/sws
     return this.#free < A_RWND_MIN ? 0 : this.#free;
   }
 

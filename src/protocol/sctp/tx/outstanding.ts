@@ -60,6 +60,7 @@ export class Outstanding {
   #timed: { readonly tsn: Tsn; readonly atMs: number } | undefined;
 
   constructor(initialTsn: Tsn) {
+    //= rfc9260#5.1/initial-tsn
     this.#cumulative = tsnAdd(initialTsn, -1);
   }
 
@@ -93,7 +94,7 @@ export class Outstanding {
 
   /** Gives the fragment the next TSN; it is on its way from now. Returns the chunk to send. */
   add(fragment: OutgoingFragment, ppid: number, immediate: boolean, nowMs: number): Uint8Array {
-    //= rfc9260#6.1/next-tsn
+    //= rfc9260#3.3.1/next-tsn
     const tsn = tsnAdd(this.#cumulative, this.#sent.length + 1);
     const data: DataChunk = {
       tsn,
@@ -190,6 +191,7 @@ export class Outstanding {
       this.#setFate(sent, "acked");
     };
 
+    //= rfc9260#6.7/release
     let releasedUserBytes = 0;
     let releasedMessages = 0;
     for (const sent of this.#sent.splice(0, cumulativeAdvance)) {
@@ -226,6 +228,7 @@ export class Outstanding {
     let lossDetected = false;
     for (const sent of this.#sent.slice(0, Math.max(0, below - 1))) {
       if (sent.fate !== "in-flight") continue;
+      //= rfc9260#6.7/missing
       sent.misses++;
       //= rfc9260#7.2.4/three-misses
       if (sent.misses < MISSES_UNTIL_LOST || sent.fastRetransmitted) continue;

@@ -58,6 +58,15 @@ describe("the sender", () => {
     expect(sendAll(sender, 10)).toEqual([5]);
   });
 
+  test("no chunk is cut to what is left of the window [rfc9260#6.1/sws]", () => {
+    const sender = senderWith(1, 4_000, 2_000);
+    expect(sendAll(sender)).toEqual([0]);
+    sender.acknowledge(sack(0, { aRwnd: 2_000 }), 10);
+    expect(sendAll(sender, 10)).toEqual([1]);
+    sender.acknowledge(sack(1), 20);
+    expect(sendAll(sender, 20)).toEqual([2, 3]);
+  });
+
   test("every chunk has user data [rfc9260#3.3.1/user-data]", () => {
     const sender = senderWith(3, 1);
     const allowance = sender.allowance(0);

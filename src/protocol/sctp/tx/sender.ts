@@ -121,12 +121,13 @@ export class Sender {
     //= rfc9260#6.2.1/window
     const beyondWindow = userBytes > this.#peerRwnd - this.#outstanding.flightUserBytes;
     //= rfc9260#6.1/rwnd
+    //= rfc9260#6.1/sws
     //= rfc9260#6.1/zero-window-probe
     if (beyondWindow && !this.#outstanding.isEmpty) return undefined;
     const fragment = this.#queue.take();
     if (fragment === undefined) return undefined;
     this.#probing = beyondWindow;
-    //= rfc9260#9.2/i-bit
+    //= rfc9260#6.1/i-bit
     const immediate = last && this.#queue.isEmpty;
     const lowest = this.#outstanding.isEmpty;
     return { chunk: this.#outstanding.add(fragment, 0, immediate, nowMs), retransmitted: false, lowest };
