@@ -2,9 +2,11 @@ import { describe, expect, test } from "bun:test";
 import { chunksOf, only, onlyChunk, RawPeer, type Reply } from "../../../../test/support/sctp-raw-peer.ts";
 import { encodeCookieAck, encodeShutdownAck, encodeShutdownComplete } from "../chunks/bare.ts";
 import { DataFlag, decodeData } from "../chunks/data.ts";
+import { encodeSack } from "../chunks/sack.ts";
 import { decodeShutdown, encodeShutdown } from "../chunks/shutdown.ts";
 import { ChunkType } from "../constants.ts";
 import { tsnAdd } from "../serial.ts";
+import type { RawChunk } from "../tlv.ts";
 
 function established(options: ConstructorParameters<typeof RawPeer>[0] = {}): RawPeer {
   const peer = new RawPeer(options);
@@ -15,6 +17,13 @@ function established(options: ConstructorParameters<typeof RawPeer>[0] = {}): Ra
 /** SHUTDOWN that acknowledges up to the endpoint's TSN `distance` after its first. */
 function shutdown(peer: RawPeer, distance = -1): Uint8Array {
   return encodeShutdown(tsnAdd(peer.endpointTsn, distance));
+}
+
+const NO_GAPS = { aRwnd: 100_000, gapAckBlocks: [], duplicateTsns: [] };
+
+function firstByteOf(chunk: RawChunk): number | undefined {
+  const decoded = decodeData(chunk);
+  return decoded.kind === "done" ? decoded.value.userData[0] : undefined;
 }
 
 /** The endpoint shuts down, and has sent SHUTDOWN. */
@@ -117,6 +126,19 @@ describe("the peer shuts down", () => {
     peer.drain();
     expect(types(peer.send(shutdown(peer, 0)))).toEqual([[ChunkType.ShutdownAck]]);
     expect(peer.endpoint.holdings().sendBytes).toBe(0);
+  });
+
+  test("it takes nothing back that gap ack blocks have acknowledged [rfc9260#3.3.8/no-renege]", () => {
+    const peer = established();
+    for (let index = 0; index < 3; index++) {
+      peer.endpoint.send(peer.association, new Uint8Array(1_000).fill(index), peer.nowMs);
+    }
+    peer.drain();
+    peer.send(encodeSack({ ...NO_GAPS, cumulativeTsnAck: peer.endpointTsn, gapAckBlocks: [{ start: 2, end: 2 }] }));
+    peer.send(shutdown(peer, 0));
+    // Only the second chunk is sent again.
+    expect(chunksOf(peer.wait(1_500), ChunkType.Data).map(firstByteOf)).toEqual([1]);
+    expect(chunksOf(peer.send(shutdown(peer, 1)), ChunkType.Data).map(firstByteOf)).toEqual([]);
   });
 
   test("a SHUTDOWN that acknowledges what was never sent: ABORT [rfc9260#12.4/unsent-tsn]", () => {

@@ -22,7 +22,13 @@ interface Sent {
   fastRetransmitted: boolean;
 }
 
-/** What a SACK, or the acknowledgement within a SHUTDOWN, changed. */
+/** What a SACK acknowledges, or a SHUTDOWN, which says nothing of gaps. */
+export interface Acknowledgement {
+  readonly cumulativeTsnAck: Tsn;
+  readonly gapAckBlocks?: SackChunk["gapAckBlocks"];
+}
+
+/** What an acknowledgement changed. */
 export interface Acknowledged {
   /** How far the cumulative TSN went on. */
   readonly cumulativeAdvance: number;
@@ -166,16 +172,13 @@ export class Outstanding {
     if (this.#timed?.tsn === sent.tsn) this.#timed = undefined;
   }
 
-  /** Takes a SACK (§6.2.1). */
-  acknowledge(
-    sack: Pick<SackChunk, "cumulativeTsnAck" | "gapAckBlocks">,
-    inRecovery: boolean,
-    nowMs: number,
-  ): AckOutcome {
+  /** Takes a SACK (§6.2.1), or the acknowledgement within a SHUTDOWN. */
+  acknowledge(sack: Acknowledgement, inRecovery: boolean, nowMs: number): AckOutcome {
     const cumulativeAdvance = tsnDistance(this.#cumulative, sack.cumulativeTsnAck);
     //= rfc9260#6.2.1/old-sack
     if (cumulativeAdvance < 0) return { kind: "old" };
-    const furthest = sack.gapAckBlocks.reduce((furthest, { end }) => Math.max(furthest, end), 0);
+    const { gapAckBlocks } = sack;
+    const furthest = (gapAckBlocks ?? []).reduce((furthest, { end }) => Math.max(furthest, end), 0);
     if (cumulativeAdvance + furthest > this.#sent.length) return { kind: "beyond" };
 
     let ackedBytes = 0;
@@ -201,11 +204,14 @@ export class Outstanding {
     }
     this.#cumulative = sack.cumulativeTsnAck;
 
-    const reported = this.#reportedBy(sack);
-    for (const [index, sent] of this.#sent.entries()) {
-      if (reported[index] === 1 && sent.fate !== "acked") acked(sent);
-      //= rfc9260#6.2.1/reneged
-      else if (reported[index] !== 1 && sent.fate === "acked") this.#setFate(sent, "in-flight");
+    //= rfc9260#3.3.8/no-renege
+    const reported = gapAckBlocks === undefined ? undefined : this.#reportedBy(gapAckBlocks);
+    if (reported !== undefined) {
+      for (const [index, sent] of this.#sent.entries()) {
+        if (reported[index] === 1 && sent.fate !== "acked") acked(sent);
+        //= rfc9260#6.2.1/reneged
+        else if (reported[index] !== 1 && sent.fate === "acked") this.#setFate(sent, "in-flight");
+      }
     }
     // In fast recovery, an advance counts as a miss for all that the SACK reports missing (§7.2.4).
     const missedBelow = inRecovery && cumulativeAdvance > 0 ? furthest : highestNewlyAcked;
@@ -217,7 +223,7 @@ export class Outstanding {
   }
 
   /** For each chunk: 1 when a gap ack block covers it. */
-  #reportedBy({ gapAckBlocks }: Pick<SackChunk, "gapAckBlocks">): Uint8Array {
+  #reportedBy(gapAckBlocks: SackChunk["gapAckBlocks"]): Uint8Array {
     const reported = new Uint8Array(this.#sent.length);
     for (const { start, end } of gapAckBlocks) reported.fill(1, start - 1, end);
     return reported;

@@ -9,7 +9,7 @@ import { MESSAGE_OVERHEAD_BYTES } from "../constants.ts";
 import type { Tsn } from "../serial.ts";
 import { padded } from "../tlv.ts";
 import { Congestion } from "./congestion.ts";
-import { type Acknowledged, type AckOutcome, Outstanding } from "./outstanding.ts";
+import { type Acknowledged, type Acknowledgement, type AckOutcome, Outstanding } from "./outstanding.ts";
 import type { RetransmissionTimeout } from "./rto.ts";
 import { SendQueue } from "./send-queue.ts";
 
@@ -147,10 +147,10 @@ export class Sender {
 
   /** Takes the acknowledgement within a SHUTDOWN, which says nothing of gaps, nor of the window. */
   acknowledgeCumulative(cumulativeTsnAck: Tsn, nowMs: number): AckOutcome {
-    return this.#acknowledge({ cumulativeTsnAck, gapAckBlocks: [] }, nowMs);
+    return this.#acknowledge({ cumulativeTsnAck }, nowMs);
   }
 
-  #acknowledge(sack: Pick<SackChunk, "cumulativeTsnAck" | "gapAckBlocks">, nowMs: number): AckOutcome {
+  #acknowledge(sack: Acknowledgement, nowMs: number): AckOutcome {
     const flightBytesBefore = this.#outstanding.flightBytes;
     const outcome = this.#outstanding.acknowledge(sack, this.#congestion.inFastRecovery, nowMs);
     if (outcome.kind === "taken") this.#account(outcome.acknowledged, flightBytesBefore);
