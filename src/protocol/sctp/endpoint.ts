@@ -87,7 +87,10 @@ export class Endpoint implements SctpEndpoint, Host, Desk {
     if (decoded.kind === "invalid") this.count(decoded.fault);
     //= rfc9260#12.3/init-alone
     else if (isBadlyBundled(decoded.value.chunks)) this.count("bundled");
-    else this.#route(decoded.value, from, nowMs);
+    //= rfc9260#8.5.1/zero-tag
+    else if (decoded.value.verificationTag === 0 && decoded.value.chunks[0]?.type !== ChunkType.Init) {
+      this.count("wrong-tag");
+    } else this.#route(decoded.value, from, nowMs);
   }
 
   #route(packet: Packet, from: Path, nowMs: number): void {

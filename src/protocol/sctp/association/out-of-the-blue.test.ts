@@ -31,7 +31,12 @@ describe("out of the blue", () => {
 
   test("SHUTDOWN ACK is answered with SHUTDOWN COMPLETE, T bit, the same tag [rfc9260#8.4/shutdown-ack]", () => {
     const peer = new RawPeer();
-    expect(summary(peer.sendTagged(TAG, encodeShutdownAck()))).toEqual([[ChunkType.ShutdownComplete], TAG, 1]);
+    const error = encodeError([protocolViolation("so there")]);
+    for (const chunks of [[], [error], [encodeCookieAck()]]) {
+      const replies = peer.sendTagged(TAG, ...chunks, encodeShutdownAck());
+      expect(summary(replies)).toEqual([[ChunkType.ShutdownComplete], TAG, 1]);
+    }
+    expect(peer.sendTagged(TAG, encodeShutdownAck(), encodeAbort(false, []))).toEqual([]);
   });
 
   test.each([
@@ -46,6 +51,14 @@ describe("out of the blue", () => {
     const peer = new RawPeer();
     expect(summary(peer.sendTagged(TAG, chunk))).toEqual([[ChunkType.Abort], TAG, 1]);
     expect(peer.endpoint.holdings().associations).toBe(0);
+  });
+
+  test("with the tag 0, nothing but INIT is answered [rfc9260#8.5.1/zero-tag]", () => {
+    const peer = new RawPeer();
+    for (const chunk of [peer.data(0), encodeHeartbeat(Uint8Array.of(1)), encodeShutdownAck(), peer.initAck()]) {
+      expect(peer.sendTagged(0, chunk)).toEqual([]);
+    }
+    expect(peer.endpoint.counters().oddities["wrong-tag"]).toBe(4);
   });
 
   test("an ABORT anywhere in the packet keeps us silent", () => {
@@ -63,6 +76,8 @@ describe("out of the blue", () => {
     const peer = new RawPeer();
     peer.beConnected();
     expect(summary(peer.sendTagged(TAG, encodeShutdownAck()))).toEqual([[ChunkType.ShutdownComplete], TAG, 1]);
+    const error = encodeError([protocolViolation("so there")]);
+    expect(summary(peer.sendTagged(TAG, error, encodeShutdownAck()))[0]).toEqual([ChunkType.ShutdownComplete]);
     expect(peer.story).toEqual([]);
   });
 });
