@@ -129,6 +129,18 @@ describe("connect", () => {
     expect(causesOf(replies, ChunkType.Error)).toEqual([CauseCode.UnrecognizedParameters]);
   });
 
+  test("and with nothing else before the COOKIE ACK: a report that does not fit is left out [rfc9260#5.1/nothing-before-cookie-ack]", () => {
+    const peer = new RawPeer();
+    peer.beConnected();
+    const unknown = encodeTlv(0xc0de, new Uint8Array(16));
+    const cookie = stateCookieParameter(new Uint8Array(1_160));
+    expect(only(peer.send(encodeInit(ChunkType.InitAck, peer.init, [unknown, cookie]))).types).toEqual([
+      ChunkType.CookieEcho,
+    ]);
+    expect(peer.send(encodeChunk(0xfe, 0, new Uint8Array(0)))).toEqual([]);
+    expect(peer.send(encodeCookieAck(), encodeChunk(0xfe, 0, new Uint8Array(0)))[0]?.types).toEqual([ChunkType.Error]);
+  });
+
   test("a cookie that the peer finds stale: a new INIT [rfc9260#5.2.6/stale]", () => {
     const peer = new RawPeer();
     peer.beConnected();

@@ -9,7 +9,7 @@ import {
 import { encodeAbort, encodeError } from "../chunks/abort.ts";
 import { encodeCookieEcho } from "../chunks/cookie-echo.ts";
 import { encodeInit, type InitChunk, type InitFields, isAcceptable } from "../chunks/init.ts";
-import { ChunkType, ParameterType, STREAMS } from "../constants.ts";
+import { ChunkType, DATA_CHUNK_BYTES_MAX, ParameterType, STREAMS } from "../constants.ts";
 import { Receiver } from "../rx/receiver.ts";
 import type { Tsn } from "../serial.ts";
 import { joinTlvs } from "../tlv.ts";
@@ -99,10 +99,13 @@ export function handleInitAck(association: Association, initAck: InitChunk, nowM
   const transfer = newTransfer(association, initAck.initialTsn, initAck.aRwnd);
   const cookie = stateCookie.slice();
   //= rfc9260#5.1/cookie-echo
-  association.control.push(encodeCookieEcho(cookie));
+  const echo = encodeCookieEcho(cookie);
+  association.control.push(echo);
   if (unrecognized.length > 0) {
+    const report = encodeError([unrecognizedParameters(joinTlvs(unrecognized))]);
     //= rfc9260#3.2.2/report-init-ack
-    association.control.push(encodeError([unrecognizedParameters(joinTlvs(unrecognized))]));
+    //= rfc9260#5.1/nothing-before-cookie-ack
+    if (echo.length + report.length <= DATA_CHUNK_BYTES_MAX) association.control.push(report);
   }
   awaitCookieAck(association, cookie, transfer, 1, nowMs);
 }

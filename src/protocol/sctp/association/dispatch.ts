@@ -34,6 +34,7 @@ export function isBadlyBundled(chunks: readonly RawChunk[]): boolean {
 
 /** Takes the chunks of a packet in their order. */
 export function handleChunks(association: Association, chunks: readonly RawChunk[], nowMs: number): void {
+  association.beginAnswers();
   let hasData = false;
   let hasSack = false;
   //= rfc9260#6.10/in-order
@@ -106,9 +107,11 @@ function handleChunk(association: Association, chunk: RawChunk, nowMs: number): 
 
 function handleUnknown(association: Association, { type, bytes }: RawChunk): boolean {
   association.host.count("unknown-chunk");
-  const isPeerKnown = association.peerTag !== 0;
+  const { name } = association.state;
+  //= rfc9260#5.1/nothing-before-cookie-ack
+  const isUp = name !== "COOKIE-WAIT" && name !== "COOKIE-ECHOED";
   //= rfc9260#3.2/report
-  if ((type & REPORT_BIT) !== 0 && isPeerKnown) association.control.push(encodeError([unrecognizedChunkType(bytes)]));
+  if ((type & REPORT_BIT) !== 0 && isUp) association.answer(encodeError([unrecognizedChunkType(bytes)]));
   //= rfc9260#3.2/stop
   return (type & SKIP_BIT) !== 0;
 }

@@ -214,6 +214,30 @@ describe("DATA", () => {
   });
 });
 
+describe("answers", () => {
+  const many = (chunk: Uint8Array) => Array.from({ length: 200 }, () => chunk);
+
+  test.each([
+    ["reports of chunks", many(encodeChunk(0xfe, 0, Uint8Array.of(1)))],
+    ["heartbeats", many(encodeHeartbeat(new Uint8Array(50)))],
+    ["a heartbeat longer than a packet", [encodeHeartbeat(new Uint8Array(2_000)), encodeHeartbeat(Uint8Array.of(1))]],
+  ])("to one packet are one packet: %s [rfc9260#12.4/one-answer]", (_, chunks) => {
+    const peer = warm();
+    const replies = peer.send(...chunks);
+    expect(replies.length).toBe(1);
+    // And the next packet is answered like the first.
+    expect(peer.send(...chunks).map(({ types }) => types)).toEqual(replies.map(({ types }) => types));
+  });
+
+  test("to one packet are one packet: streams that we do not have, with their SACK", () => {
+    const peer = warm();
+    const data = Array.from({ length: 200 }, (_, index) => peer.data(1 + index, { streamId: 1 + index }));
+    const replies = peer.send(...data, encodeHeartbeat(Uint8Array.of(1)));
+    expect(replies.filter(({ types }) => types.some((type) => type !== ChunkType.Sack)).length).toBe(1);
+    expect(sackIn([...replies, ...peer.wait(200)]).cumulativeTsnAck).toBe(peer.tsn(200));
+  });
+});
+
 describe("sending", () => {
   test("goes out in the order of TSNs, control chunks before DATA [rfc9260#3.3.1/next-tsn] [rfc9260#6.10/control-first]", () => {
     const peer = warm();

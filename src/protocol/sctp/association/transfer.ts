@@ -36,7 +36,7 @@ export function handleData(association: Association, data: DataChunk): void {
     association.abort("message-too-long", outOfResource());
     return;
   }
-  if (received === "bad-stream") association.control.push(encodeError([invalidStreamIdentifier(data.streamId)]));
+  if (received === "bad-stream") association.answer(encodeError([invalidStreamIdentifier(data.streamId)]));
   if (received === "duplicate") host.count("duplicate-data");
   else if (received !== "kept") host.count(received);
   //= rfc9260#5.1/first-data
