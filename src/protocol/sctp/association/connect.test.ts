@@ -82,10 +82,15 @@ describe("connect", () => {
     expect(peer.story).toEqual(["connected"]);
   });
 
-  test("an INIT ACK with the tag 0 ends the attempt [rfc9260#3.3.3/zero-tag]", () => {
+  test("an INIT ACK with the tag 0 ends the attempt, with ABORT, T bit, the same tag [rfc9260#3.3.3/zero-tag]", () => {
     const peer = new RawPeer();
     peer.beConnected();
-    expect(peer.send(peer.initAck(Uint8Array.of(5), { initiateTag: 0 }))).toEqual([]);
+    const reply = only(peer.send(peer.initAck(Uint8Array.of(5), { initiateTag: 0 })));
+    expect([reply.types, reply.verificationTag, reply.chunks[0]?.flags]).toEqual([
+      [ChunkType.Abort],
+      peer.endpointTag,
+      1,
+    ]);
     expect(peer.story).toEqual(["closed: protocol-violation"]);
   });
 

@@ -80,6 +80,7 @@ export function handleInitAck(association: Association, initAck: InitChunk, nowM
   //= rfc9260#3.3.3/zero-tag
   if (initAck.initiateTag === 0) {
     association.host.count("bad-init");
+    association.sendPacket([encodeAbort(true, [invalidMandatoryParameter()])], association.localTag);
     association.close("protocol-violation", "INIT ACK with an initiate tag of 0");
     return;
   }
