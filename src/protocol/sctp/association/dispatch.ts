@@ -14,7 +14,7 @@ import type { RawChunk } from "../tlv.ts";
 import type { Association } from "./association.ts";
 import { handleCookieAck, handleInitAck, handleStaleCookie, onT1Cookie, onT1Init } from "./connect.ts";
 import { handleHeartbeat, handleHeartbeatAck, onHeartbeat, onHeartbeatAnswer } from "./heartbeat.ts";
-import { handleShutdown, handleShutdownAck, handleShutdownComplete, onT2, onT5 } from "./shutdown.ts";
+import { handleShutdown, handleShutdownAck, handleShutdownComplete, noteSignOfLife, onT2, onT5 } from "./shutdown.ts";
 import type { TimerName } from "./timers.ts";
 import { afterDataPacket, handleData, handleSack, onSackTimer, onT3 } from "./transfer.ts";
 
@@ -53,6 +53,7 @@ export function handleChunks(association: Association, chunks: readonly RawChunk
   }
   if (association.state.name === "CLOSED") return;
   if (hasData) afterDataPacket(association, nowMs);
+  noteSignOfLife(association, nowMs);
   association.deliver();
 }
 

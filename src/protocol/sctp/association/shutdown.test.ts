@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { chunksOf, only, onlyChunk, RawPeer, type Reply } from "../../../../test/support/sctp-raw-peer.ts";
 import { encodeCookieAck, encodeShutdownAck, encodeShutdownComplete } from "../chunks/bare.ts";
 import { DataFlag, decodeData } from "../chunks/data.ts";
+import { encodeHeartbeat } from "../chunks/heartbeat.ts";
 import { encodeSack } from "../chunks/sack.ts";
 import { decodeShutdown, encodeShutdown } from "../chunks/shutdown.ts";
 import { ChunkType } from "../constants.ts";
@@ -87,6 +88,24 @@ describe("we shut down", () => {
     const rest = types(peer.wait(3_000_000));
     expect(rest).toEqual([...new Array(8).fill([ChunkType.Shutdown]), [ChunkType.Abort]]);
     expect(peer.story).toEqual(["connected", "closed: unreachable"]);
+  });
+
+  test("any packet of the peer's gives it time [rfc9260#9.2/any-packet]", () => {
+    const { peer } = shuttingDown();
+    peer.wait(900);
+    expect(types(peer.send(encodeHeartbeat(Uint8Array.of(1))))).toEqual([[ChunkType.HeartbeatAck]]);
+    expect(peer.wait(999)).toEqual([]);
+    expect(types(peer.wait(1))).toEqual([[ChunkType.Shutdown]]);
+
+    const slow = established({ timing: { rtoMaxMs: 1_000 } });
+    slow.endpoint.shutdown(slow.association, slow.nowMs);
+    for (let count = 0; count < 20; count++) {
+      slow.wait(9_000);
+      slow.send(encodeHeartbeat(Uint8Array.of(1)));
+    }
+    expect(slow.story).toEqual(["connected"]);
+    slow.wait(11_000);
+    expect(slow.story).toEqual(["connected", "closed: unreachable"]);
   });
 
   test("T5 ends what takes too long, the draining too, with ABORT [rfc9260#9.2/guard]", () => {

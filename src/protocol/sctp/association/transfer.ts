@@ -61,7 +61,6 @@ export function afterDataPacket(association: Association, nowMs: number): void {
     //= rfc9260#9.2/data-in-shutdown-sent
     association.sackDebt = "now";
     association.shutdownDue = true;
-    association.timers.start("t2-shutdown", nowMs + association.rto.currentMs);
   }
   association.packetsUnacknowledged++;
   //= rfc9260#6.2/every-second-packet
