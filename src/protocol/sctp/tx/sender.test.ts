@@ -32,7 +32,7 @@ function sack(distance: number, fields: Partial<SackChunk> = {}): SackChunk {
 describe("the sender", () => {
   test("stops when cwnd is in flight, and goes on with acknowledgements [rfc9260#6.1/cwnd]", () => {
     const sender = senderWith(20, 1_000);
-    // 4,404 bytes allow four chunks of 1,016, and a fifth that passes the mark.
+    // 4,344 bytes allow four chunks of 1,016, and a fifth that passes the mark.
     expect(sendAll(sender)).toEqual([0, 1, 2, 3, 4]);
     sender.acknowledge(sack(1), 10);
     expect(sendAll(sender, 10)).toEqual([5, 6, 7]);
