@@ -312,6 +312,19 @@ describe("sending", () => {
     expect(tsnsIn(peer, missing(5)).includes(0)).toBe(false);
   });
 
+  test("after T3 one packet is on its way, until an acknowledgement comes [rfc9260#7.2.1/after-timeout]", () => {
+    const peer = established();
+    // Both fit into one packet, but not beside the heartbeat that goes with T3.
+    for (const bytes of [584, 564]) peer.endpoint.send(peer.association, new Uint8Array(bytes), peer.nowMs);
+    expect(only(peer.drain()).types).toEqual([ChunkType.Data, ChunkType.Data]);
+    expect(peer.wait(1_000).map(({ types }) => types)).toEqual([[ChunkType.Heartbeat, ChunkType.Data]]);
+    peer.endpoint.send(peer.association, Uint8Array.of(1), peer.nowMs);
+    expect(peer.drain()).toEqual([]);
+    expect(tsnsIn(peer, peer.send(peer.sack(-1)))).toEqual([]);
+    expect(tsnsIn(peer, peer.wait(2_000))).toEqual([0]);
+    expect(tsnsIn(peer, peer.send(peer.sack(0)))).toEqual([1, 2]);
+  });
+
   test("what the peer takes back is watched over again [rfc9260#6.3.2/reneged]", () => {
     const peer = established();
     for (let index = 0; index < 2; index++) peer.endpoint.send(peer.association, new Uint8Array(700), peer.nowMs);

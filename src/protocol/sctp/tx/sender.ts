@@ -35,6 +35,8 @@ export class Sender {
   #fastRetransmit = false;
   /** What is on its way was sent although the peer's window had no room for it (§6.1, rule A). */
   #probing = false;
+  /** After T3-rtx: the one packet that may go before an acknowledgement comes is still to go, or is gone (§7.2.1). */
+  #lonePacket: "none" | "to-go" | "gone" = "none";
 
   constructor(initialTsn: Tsn, peerRwnd: number, rto: RetransmissionTimeout) {
     this.#outstanding = new Outstanding(initialTsn);
@@ -94,6 +96,8 @@ export class Sender {
    * @param last - Whether no message will follow: the chunk that empties the queue then asks for an immediate SACK.
    */
   take(room: number, allowance: number, last: boolean, nowMs: number): Outgoing | undefined {
+    //= rfc9260#7.2.1/after-timeout
+    if (this.#lonePacket === "gone") return undefined;
     //= rfc9260#6.10/ascending
     const outgoing = this.#takeLost(room, allowance) ?? this.#takeNew(room, allowance, last, nowMs);
     if (outgoing !== undefined) this.#lastSentMs = nowMs;
@@ -133,9 +137,10 @@ export class Sender {
     return { chunk: this.#outstanding.add(fragment, 0, immediate, nowMs), retransmitted: false, lowest };
   }
 
-  /** A packet is complete: a fast retransmission is one packet. */
+  /** A packet is complete: a fast retransmission is one packet, and so is what goes after T3-rtx. */
   packetSent(): void {
     this.#fastRetransmit = false;
+    if (this.#lonePacket === "to-go") this.#lonePacket = "gone";
   }
 
   /** Takes a SACK. */
@@ -161,6 +166,7 @@ export class Sender {
     const { cumulativeAdvance, ackedBytes, releasedUserBytes, releasedMessages, roundTripMs } = acknowledged;
     this.#bufferedBytes -= releasedUserBytes + releasedMessages * MESSAGE_OVERHEAD_BYTES;
     if (roundTripMs !== undefined) this.#rto.measured(roundTripMs);
+    if (ackedBytes > 0) this.#lonePacket = "none";
     if (cumulativeAdvance > 0) {
       this.#probing = false;
       const { cumulativeTsn, isEmpty } = this.#outstanding;
@@ -177,5 +183,7 @@ export class Sender {
     this.#congestion.lossByTimeout();
     this.#rto.backOff();
     this.#outstanding.loseAll();
+    // A window that is shut is no congestion, and lets one chunk through at a time anyhow.
+    this.#lonePacket = this.#probing ? "none" : "to-go";
   }
 }
