@@ -103,6 +103,28 @@ describe("the sender", () => {
     expect(sender.take(ROOM, Number.POSITIVE_INFINITY, false, 10)?.retransmitted).toBe(true);
   });
 
+  test("what is found lost in fast recovery waits for the window [rfc9260#7.2.4/ignore-cwnd]", () => {
+    const sender = senderWith(80, 1_000);
+    // Twice a turn: the limit on bursts leaves a part of the window for later.
+    for (const turn of [0, 1, 2, 3, 4, 5]) {
+      sender.acknowledge(sack(Math.max(...sendAll(sender, turn), ...sendAll(sender, turn))), turn);
+    }
+    const [start = Number.NaN, ...rest] = [...sendAll(sender, 6), ...sendAll(sender, 6)];
+    expect(rest.length).toBeGreaterThanOrEqual(8);
+    for (const end of [2, 3, 4]) sender.acknowledge(sack(start - 1, { gapAckBlocks: [{ start: 2, end }] }), 10);
+    expect(sender.take(ROOM, 0, false, 10)?.retransmitted).toBe(true);
+    sender.packetSent();
+    for (const end of [6, 7, 8]) {
+      const gapAckBlocks = [
+        { start: 2, end: 4 },
+        { start: 6, end },
+      ];
+      sender.acknowledge(sack(start - 1, { gapAckBlocks }), 11);
+    }
+    expect(sender.take(ROOM, 0, false, 11)).toBeUndefined();
+    expect(sender.take(ROOM, Number.POSITIVE_INFINITY, false, 11)?.retransmitted).toBe(true);
+  });
+
   test("nothing is counted twice: empty at the end", () => {
     const sender = senderWith(4, 3_000);
     let highest = -1;

@@ -172,7 +172,7 @@ export class Sender {
       const { cumulativeTsn, isEmpty } = this.#outstanding;
       this.#congestion.acknowledged(cumulativeTsn, ackedBytes, flightBytesBefore, isEmpty);
     }
-    if (acknowledged.lossDetected) {
+    if (acknowledged.lossDetected && !this.#congestion.inFastRecovery) {
       this.#congestion.lossByGaps(this.#outstanding.highestTsn);
       this.#fastRetransmit = true;
     }
