@@ -81,6 +81,19 @@ describe("what is outstanding", () => {
     expect(ack(outstanding, 0).roundTripMs).toBeUndefined();
   });
 
+  test("nor on what is behind something that was sent twice [rfc9260#6.3.1/none-behind]", () => {
+    const outstanding = withChunks(6);
+    ack(outstanding, 0);
+    outstanding.add({ streamSeq: 6, flags: 3, userData: new Uint8Array(100) }, 0, false, 2_000);
+    // The second is missing, and goes again; only then the one that is measured is acknowledged, the seventh.
+    for (const end of [2, 3, 4]) ack(outstanding, 0, [{ start: 2, end }], 2_100);
+    expect(outstanding.takeLost()).toMatchObject({ lowest: true });
+    expect(ack(outstanding, 6, [], 2_200).roundTripMs).toBeUndefined();
+    // What is sent after that is measured again.
+    outstanding.add({ streamSeq: 7, flags: 3, userData: new Uint8Array(100) }, 0, false, 2_300);
+    expect(ack(outstanding, 7, [], 2_350).roundTripMs).toBe(50);
+  });
+
   test("a miss counts only below what a SACK newly acknowledges [rfc9260#6.7/missing]", () => {
     const outstanding = withChunks(5);
     const blocks = (end: number) => [{ start: 2, end }];

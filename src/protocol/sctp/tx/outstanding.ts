@@ -5,7 +5,7 @@
 
 import { type DataChunk, DataFlag, encodeData } from "../chunks/data.ts";
 import type { SackChunk } from "../chunks/sack.ts";
-import { type Tsn, tsnAdd, tsnDistance } from "../serial.ts";
+import { type Tsn, tsnAdd, tsnBefore, tsnDistance } from "../serial.ts";
 import type { OutgoingFragment } from "./send-queue.ts";
 
 /** A chunk that may have to be sent again. */
@@ -169,7 +169,8 @@ export class Outstanding {
   #lose(sent: Sent): void {
     this.#setFate(sent, "lost");
     //= rfc9260#6.3.1/karn
-    if (this.#timed?.tsn === sent.tsn) this.#timed = undefined;
+    //= rfc9260#6.3.1/none-behind
+    if (this.#timed !== undefined && !tsnBefore(this.#timed.tsn, sent.tsn)) this.#timed = undefined;
   }
 
   /** Takes a SACK (§6.2.1), or the acknowledgement within a SHUTDOWN. */
