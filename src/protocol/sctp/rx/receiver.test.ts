@@ -59,6 +59,16 @@ describe("the receiver", () => {
     expect(receiver.receive(chunk(0, { userData: new Uint8Array(10_001) }))).toBe("no-room");
   });
 
+  test("a SACK has as many gap ack blocks as fit; duplicates get the rest [rfc9260#6.2/all-gaps]", () => {
+    const receiver = new Receiver(FIRST, LIMITS);
+    for (const distance of [1, 3, 3, 3]) receiver.receive(chunk(distance));
+    const few = receiver.sack(2);
+    expect([few.gapAckBlocks.length, few.duplicateTsns.length]).toEqual([2, 0]);
+    for (const distance of [3, 3]) receiver.receive(chunk(distance));
+    const more = receiver.sack(3);
+    expect([more.gapAckBlocks.length, more.duplicateTsns.length]).toEqual([2, 1]);
+  });
+
   test("fragments of other streams leave no trace but their TSN", () => {
     const receiver = new Receiver(FIRST, LIMITS);
     expect(receiver.receive(chunk(1, { streamId: 4, flags: 0 }))).toBe("bad-stream");
