@@ -76,6 +76,11 @@ export const MAX_BURST = 4;
 /** What each message in the send buffer counts on top of its bytes, so that empty words do not fill the memory. */
 export const MESSAGE_OVERHEAD_BYTES = 64;
 
+/** A send buffer of this size holds 65,535 messages of one byte: one more, and a sequence number would be there twice. */
+export const SEND_BUFFER_BYTES_MAX: number = 65_535 * (1 + MESSAGE_OVERHEAD_BYTES);
+/** No acknowledgement may be held back for longer (RFC 9260 §6.2). */
+export const SACK_DELAY_MS_MAX = 500;
+
 /** The limits when nothing is said. */
 export const DEFAULT_LIMITS: SctpLimits = {
   associationsMax: 1_024,

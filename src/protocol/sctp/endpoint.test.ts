@@ -50,6 +50,19 @@ test("a window below 1,500 bytes, or below a message, is refused [rfc9260#3.3.2/
   expect(() => new Endpoint({ ...basics, timing: { cookieKeyLifeMs: 1 } })).toThrow("cookieKeyLifeMs");
 });
 
+test("a send buffer for 65,536 messages is refused [rfc9260#6.1/messages-max]", () => {
+  const basics = endpointBasics(new SeededRandom(1));
+  const withBuffer = (sendBufferBytes: number) => () => new Endpoint({ ...basics, limits: { sendBufferBytes } });
+  expect(withBuffer(65_535 * 65)).not.toThrow();
+  expect(withBuffer(65_536 * 65)).toThrow("sendBufferBytes");
+});
+
+test("a SACK delay of more than 500 ms is refused [rfc9260#6.2/delay]", () => {
+  const basics = endpointBasics(new SeededRandom(1));
+  expect(() => new Endpoint({ ...basics, timing: { sackDelayMs: 500 } })).not.toThrow();
+  expect(() => new Endpoint({ ...basics, timing: { sackDelayMs: 501 } })).toThrow("sackDelayMs");
+});
+
 test("calls for an association that is gone do nothing", () => {
   const endpoint = new Endpoint(endpointBasics(new SeededRandom(1)));
   const gone = 7 as AssociationId;

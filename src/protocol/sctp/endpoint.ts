@@ -30,7 +30,14 @@ import { SpentCookies } from "./association/spent-cookies.ts";
 import { transferOf } from "./association/state.ts";
 import { transmit } from "./association/transmit.ts";
 import { userInitiatedAbort } from "./causes.ts";
-import { A_RWND_MIN, ChunkType, DEFAULT_LIMITS, DEFAULT_TIMING } from "./constants.ts";
+import {
+  A_RWND_MIN,
+  ChunkType,
+  DEFAULT_LIMITS,
+  DEFAULT_TIMING,
+  SACK_DELAY_MS_MAX,
+  SEND_BUFFER_BYTES_MAX,
+} from "./constants.ts";
 import { Counters } from "./counters.ts";
 import { decodePacket, encodePacket, type Packet } from "./packet.ts";
 import type { Tsn } from "./serial.ts";
@@ -41,6 +48,26 @@ const EPHEMERAL_PORT_FIRST = 49_152;
 const EPHEMERAL_PORT_COUNT = 16_384;
 /** Random ports that are tried before `connect` gives up. */
 const EPHEMERAL_TRIES = 64;
+
+/** @throws {RangeError} for what the protocol does not allow. */
+function check(limits: SctpLimits, timing: SctpTiming): void {
+  const { receiveWindowBytes, messageBytesMax, sendBufferBytes } = limits;
+  //= rfc9260#3.3.2/window-min
+  if (receiveWindowBytes < Math.max(A_RWND_MIN, messageBytesMax)) {
+    throw new RangeError(`receiveWindowBytes must be at least messageBytesMax and 1,500: it is ${receiveWindowBytes}`);
+  }
+  //= rfc9260#6.1/messages-max
+  if (sendBufferBytes > SEND_BUFFER_BYTES_MAX) {
+    throw new RangeError(`sendBufferBytes must be at most ${SEND_BUFFER_BYTES_MAX}: it is ${sendBufferBytes}`);
+  }
+  if (timing.cookieKeyLifeMs < timing.cookieLifeMs) {
+    throw new RangeError(`cookieKeyLifeMs must be at least cookieLifeMs: it is ${timing.cookieKeyLifeMs}`);
+  }
+  //= rfc9260#6.2/delay
+  if (timing.sackDelayMs > SACK_DELAY_MS_MAX) {
+    throw new RangeError(`sackDelayMs must be at most ${SACK_DELAY_MS_MAX}: it is ${timing.sackDelayMs}`);
+  }
+}
 
 /** Our SCTP. See {@link SctpEndpoint} for what each member does. */
 export class Endpoint implements SctpEndpoint, Host, Desk {
@@ -63,16 +90,7 @@ export class Endpoint implements SctpEndpoint, Host, Desk {
   constructor(options: EndpointOptions) {
     this.timing = { ...DEFAULT_TIMING, ...options.timing };
     this.limits = { ...DEFAULT_LIMITS, ...options.limits };
-    const { receiveWindowBytes, messageBytesMax } = this.limits;
-    //= rfc9260#3.3.2/window-min
-    if (receiveWindowBytes < Math.max(A_RWND_MIN, messageBytesMax)) {
-      throw new RangeError(
-        `receiveWindowBytes must be at least messageBytesMax and 1,500: it is ${receiveWindowBytes}`,
-      );
-    }
-    if (this.timing.cookieKeyLifeMs < this.timing.cookieLifeMs) {
-      throw new RangeError(`cookieKeyLifeMs must be at least cookieLifeMs: it is ${this.timing.cookieKeyLifeMs}`);
-    }
+    check(this.limits, this.timing);
     this.acceptPort = options.acceptPort;
     this.random = options.random;
     this.cookies = new CookieJar(options, this.timing.cookieKeyLifeMs);
