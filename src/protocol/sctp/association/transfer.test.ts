@@ -375,11 +375,37 @@ describe("sending", () => {
     peer.establish();
     for (let index = 0; index < 3; index++) peer.endpoint.send(peer.association, new Uint8Array(900), peer.nowMs);
     expect(tsnsIn(peer, peer.drain())).toEqual([0, 1]);
-    expect(tsnsIn(peer, peer.send(peer.sack(1, { aRwnd: 0 })))).toEqual([2]);
+    expect(tsnsIn(peer, peer.send(peer.sack(1, { aRwnd: 0 })))).toEqual([]);
+    expect(tsnsIn(peer, peer.wait(1_000))).toEqual([2]);
     peer.endpoint.send(peer.association, new Uint8Array(900), peer.nowMs);
     expect(peer.drain()).toEqual([]);
     // The window opens.
     expect(tsnsIn(peer, peer.send(peer.sack(2, { aRwnd: 5_000 })))).toEqual([3]);
+  });
+
+  test("a shut window is asked an RTO later, then at times that double, and not when it opens before [rfc9260#6.1/probe-after-rto]", () => {
+    const peer = established();
+    const id = peer.association;
+    peer.endpoint.send(id, new Uint8Array(900), peer.nowMs);
+    peer.drain();
+    peer.send(peer.sack(0, { aRwnd: 0 }));
+    peer.endpoint.send(id, new Uint8Array(900), peer.nowMs);
+    expect(peer.drain()).toEqual([]);
+    const probes = [0, 1, 2, 3].map(() => {
+      const before = peer.nowMs;
+      while (tsnsIn(peer, peer.wait(100)).length === 0);
+      peer.send(peer.sack(0, { aRwnd: 0 }));
+      return peer.nowMs - before;
+    });
+    expect(probes).toEqual([1_000, 1_000, 2_000, 4_000]);
+    // Nobody has to ask when the window opens, and the timer of the probe is none for what goes then.
+    peer.send(peer.sack(1, { aRwnd: 0 }));
+    peer.endpoint.send(id, new Uint8Array(900), peer.nowMs);
+    peer.drain();
+    peer.nowMs += 900;
+    expect(tsnsIn(peer, peer.send(peer.sack(1, { aRwnd: 9_000 })))).toEqual([2]);
+    expect(tsnsIn(peer, peer.wait(900))).toEqual([]);
+    expect(peer.story).toEqual(["connected"]);
   });
 
   test("a window that stays shut, but is answered for, ends nothing [rfc9260#6.1/probe-no-error]", () => {

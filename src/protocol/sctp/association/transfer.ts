@@ -107,7 +107,7 @@ export function afterAcknowledgement(association: Association, outcome: AckOutco
   //= rfc9260#6.3.2/stop
   //= rfc9260#6.3.2/reneged
   // What only a gap ack block covers is still outstanding, so T3-rtx never has to start because it was taken back.
-  if (!transfer.sender.hasOutstanding) timers.stop("t3-rtx");
+  if (!transfer.sender.hasOutstanding && !transfer.sender.awaitsWindow) timers.stop("t3-rtx");
   //= rfc9260#6.3.2/restart
   else if (cumulativeAdvance > 0) timers.start("t3-rtx", nowMs + rto.currentMs);
   if (association.owesWritable && transfer.sender.bufferedBytes <= host.limits.sendBufferBytes / 2) {
@@ -117,11 +117,16 @@ export function afterAcknowledgement(association: Association, outcome: AckOutco
   }
 }
 
-/** T3-rtx expired: all that was on its way is lost, and goes again (§6.3.3). */
+/** T3-rtx expired: all that was on its way is lost, and goes again (§6.3.3); or it is time to ask for the peer's window. */
 export function onT3(association: Association, nowMs: number): void {
-  //= rfc9260#6.3.3/t3
   const transfer = transferOf(association.state);
-  if (transfer === undefined || !association.countError()) return;
+  if (transfer === undefined) return;
+  if (transfer.sender.awaitsWindow) {
+    transfer.sender.probe();
+    return;
+  }
+  //= rfc9260#6.3.3/t3
+  if (!association.countError()) return;
   transfer.sender.timedOut();
   // The acknowledgement of DATA that went twice measures nothing (Karn), so the RTO would stay doubled until new DATA got
   // through. The answer to a heartbeat says which question it answers, and brings the RTO down at once; RFC 9260 §6.3.3

@@ -81,7 +81,10 @@ function addData(association: Association, transfer: Transfer, bundle: Bundle, a
   if (data.length > 0) addSack(association, transfer, bundle);
   else data = takeData(association, sender, bundle.room, allowance, nowMs);
   for (const chunk of data) bundle.add(chunk);
+  const { rto, timers } = association;
   if (data.length > 0) sender.packetSent();
+  //= rfc9260#6.1/probe-after-rto
+  else if (sender.awaitsWindow && !timers.isRunning("t3-rtx")) timers.start("t3-rtx", nowMs + rto.currentMs);
 }
 
 function takeData(

@@ -78,11 +78,16 @@ describe("the sender", () => {
 
   test("a shut window: one chunk, when nothing else is on its way", () => {
     const sender = senderWith(3, 1_000, 0);
+    expect(sendAll(sender)).toEqual([]);
+    expect(sender.awaitsWindow).toBe(true);
+    sender.probe();
     expect(sendAll(sender)).toEqual([0]);
     expect(sender.isProbing).toBe(true);
     sender.timedOut();
     expect(sendAll(sender, 1_000)).toEqual([0]);
     sender.acknowledge(sack(0, { aRwnd: 0 }), 1_010);
+    expect(sendAll(sender, 1_010)).toEqual([]);
+    sender.probe();
     expect(sendAll(sender, 1_010)).toEqual([1]);
     sender.acknowledge(sack(1), 1_020);
     expect(sender.isProbing).toBe(false);

@@ -35,6 +35,8 @@ export class Sender {
   #fastRetransmit = false;
   /** What is on its way was sent although the peer's window had no room for it (§6.1, rule A). */
   #probing = false;
+  /** The window has been shut for long enough: the next chunk may go, to ask whether it still is. */
+  #probeDue = false;
   /** After T3-rtx: the one packet that may go before an acknowledgement comes is still to go, or is gone (§7.2.1). */
   #lonePacket: "none" | "to-go" | "gone" = "none";
 
@@ -58,6 +60,16 @@ export class Sender {
   /** Whether something was sent that is not acknowledged for good: T3-rtx is to run. */
   get hasOutstanding(): boolean {
     return !this.#outstanding.isEmpty;
+  }
+
+  /** Whether the peer's window alone keeps DATA back, and nothing is on its way whose answer would tell that it opens. */
+  get awaitsWindow(): boolean {
+    return this.#outstanding.isEmpty && !this.#probeDue && this.#queue.nextBytes > this.#peerRwnd;
+  }
+
+  /** The window was awaited for an RTO: lets one chunk go. */
+  probe(): void {
+    this.#probeDue = true;
   }
 
   get isProbing(): boolean {
@@ -85,7 +97,7 @@ export class Sender {
   allowance(nowMs: number): number {
     if (this.#outstanding.isEmpty && this.#lastSentMs !== undefined) {
       const idleRtos = Math.floor((nowMs - this.#lastSentMs) / this.#rto.currentMs);
-      if (idleRtos > 0 && !this.#queue.isEmpty) this.#congestion.idled(idleRtos);
+      if (idleRtos > 0 && !this.#queue.isEmpty && !this.awaitsWindow) this.#congestion.idled(idleRtos);
     }
     return this.#congestion.allowance(this.#outstanding.flightBytes);
   }
@@ -127,10 +139,11 @@ export class Sender {
     //= rfc9260#6.1/rwnd
     //= rfc9260#6.1/sws
     //= rfc9260#6.1/zero-window-probe
-    if (beyondWindow && !this.#outstanding.isEmpty) return undefined;
+    if (beyondWindow && !(this.#outstanding.isEmpty && this.#probeDue)) return undefined;
     const fragment = this.#queue.take();
     if (fragment === undefined) return undefined;
     this.#probing = beyondWindow;
+    this.#probeDue = false;
     //= rfc9260#6.1/i-bit
     const immediate = last && this.#queue.isEmpty;
     const lowest = this.#outstanding.isEmpty;
