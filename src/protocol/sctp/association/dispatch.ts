@@ -1,7 +1,7 @@
 /** Gives each chunk of a packet with the right tag to its procedure, and each timer to its own. */
 
 import { causeName, unrecognizedChunkType } from "../causes.ts";
-import { decodeCauses, encodeError } from "../chunks/abort.ts";
+import { type CausesChunk, decodeCauses, encodeError } from "../chunks/abort.ts";
 import { isBare } from "../chunks/bare.ts";
 import { decodeData } from "../chunks/data.ts";
 import type { ChunkDecoded } from "../chunks/decoded.ts";
@@ -82,15 +82,16 @@ function handleChunk(association: Association, chunk: RawChunk, nowMs: number): 
     case ChunkType.HeartbeatAck:
       return decoded(decodeHeartbeat(chunk), (heartbeat) => handleHeartbeatAck(association, heartbeat, nowMs));
     case ChunkType.Abort:
-      handleAbort(association, chunk);
+      //= rfc9260#3.3.7/format
+      decoded(decodeCauses(chunk), (abort) => handleAbort(association, abort));
+      // What stands behind an ABORT does not count; with the T bit, not even its tag would be right.
       return false;
     case ChunkType.Shutdown:
       return decoded(decodeShutdown(chunk), (shutdown) => handleShutdown(association, shutdown, nowMs));
     case ChunkType.ShutdownAck:
       return bare(() => handleShutdownAck(association));
     case ChunkType.Error:
-      handleError(association, chunk, nowMs);
-      return true;
+      return decoded(decodeCauses(chunk), (error) => handleError(association, error, nowMs));
     case ChunkType.CookieAck:
       return bare(() => handleCookieAck(association, nowMs));
     case ChunkType.ShutdownComplete:
@@ -118,19 +119,15 @@ function handleUnknown(association: Association, { type, bytes }: RawChunk): boo
 }
 
 /** ABORT with a tag that §8.5.1 allows. */
-export function handleAbort(association: Association, chunk: RawChunk): void {
-  const result = decodeCauses(chunk);
-  const cause = result.kind === "done" ? result.value.causes[0] : undefined;
+function handleAbort(association: Association, { causes: [cause] }: CausesChunk): void {
   //= rfc9260#9.1/remove
   //= rfc9260#3.3.7/no-answer
   association.close("peer-aborted", cause === undefined ? "no cause given" : causeName(cause.type));
 }
 
 /** ERROR. Nothing but a stale cookie concerns us: we send nothing that a peer could complain about and live on. */
-function handleError(association: Association, chunk: RawChunk, nowMs: number): void {
-  const result = decodeCauses(chunk);
-  const isStale = result.kind === "done" && result.value.causes.some(({ type }) => type === CauseCode.StaleCookie);
-  if (isStale) handleStaleCookie(association, nowMs);
+function handleError(association: Association, { causes }: CausesChunk, nowMs: number): void {
+  if (causes.some(({ type }) => type === CauseCode.StaleCookie)) handleStaleCookie(association, nowMs);
 }
 
 const TIMER_ACTIONS: Readonly<Record<TimerName, (association: Association, nowMs: number) => void>> = {

@@ -122,6 +122,17 @@ describe("the verification tag", () => {
     expect(outcomes).toEqual(["closed: peer-aborted", "connected", "connected", "closed: peer-aborted"]);
   });
 
+  test("ABORT with a cause that cannot be is thrown away [rfc9260#3.3.7/format]", () => {
+    const peer = new RawPeer();
+    peer.establish();
+    const bad = (flags: number) => encodeChunk(ChunkType.Abort, flags, Uint8Array.of(0, 12, 0, 3));
+    expect(peer.send(bad(0))).toEqual([]);
+    // And what stands behind it with it: with the T bit, the tag is not the one for DATA.
+    expect(peer.sendTagged(peer.init.initiateTag, bad(1), peer.data(0))).toEqual([]);
+    expect(peer.story).toEqual(["connected"]);
+    expect(peer.endpoint.counters().oddities["malformed-chunk"]).toBe(2);
+  });
+
   test("our ABORT has the peer's tag, says that the user wanted it, and is the last word [rfc9260#9.1/abort-with-tag] [rfc9260#9.1/user-cause]", () => {
     const peer = new RawPeer();
     const id = peer.establish();
