@@ -122,6 +122,16 @@ describe("the verification tag", () => {
     expect(outcomes).toEqual(["closed: peer-aborted", "connected", "connected", "closed: peer-aborted"]);
   });
 
+  test("a reflected ABORT behind other chunks is thrown away with them: one of the two has the wrong tag", () => {
+    for (const peers of [false, true]) {
+      const peer = new RawPeer();
+      peer.establish();
+      const tag = peers ? peer.init.initiateTag : peer.endpointTag;
+      expect(peer.sendTagged(tag, peer.data(0), encodeAbort(true, []))).toEqual([]);
+      expect(peer.story).toEqual(["connected"]);
+    }
+  });
+
   test("ABORT with a cause that cannot be is thrown away [rfc9260#3.3.7/format]", () => {
     const peer = new RawPeer();
     peer.establish();

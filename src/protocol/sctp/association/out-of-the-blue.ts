@@ -60,8 +60,11 @@ export function hasRightTag(answerer: Answerer, association: Association, packet
     answerOutOfTheBlue(answerer, packet, from);
     return false;
   }
+  const hidesReflected = chunks.some(
+    ({ type, flags }, at) => at > 0 && type === ChunkType.Abort && (flags & T_BIT) !== 0,
+  );
   // 0 stands for a peer's tag that we do not know yet.
-  if (expected !== 0 && verificationTag === expected) return true;
+  if (expected !== 0 && verificationTag === expected && !hidesReflected) return true;
   //= rfc9260#8.5/wrong-tag
   answerer.count("wrong-tag");
   return false;
