@@ -58,6 +58,7 @@ export class Association {
   readonly role: Role;
   readonly localPort: number;
   readonly remotePort: number;
+  //= rfc9260#5.3.1/new-tag
   readonly localTag: number;
   readonly localInitialTsn: Tsn;
   readonly localTieTag: number;

@@ -45,7 +45,7 @@ describe("INIT", () => {
     expect(types).toEqual([[], [ParameterType.StateCookie]]);
   });
 
-  test("our tags are random and never 0 [rfc9260#5.3.1/tag]", () => {
+  test("our tags are random and never 0 [rfc9260#5.3.1/tag] [rfc9260#5.3.1/new-tag]", () => {
     const numbers = [0, 0, 0, 0, 7, 7, 7, 7];
     const random = (count: number) => Uint8Array.from({ length: count }, () => numbers.shift() ?? 1);
     const peer = new RawPeer({ random });
@@ -101,6 +101,14 @@ describe("INIT", () => {
     expect(causesOf(peer.sendPacket(peer.initPacket([name])), ChunkType.Abort)).toEqual([
       CauseCode.UnresolvableAddress,
     ]);
+  });
+
+  test("with addresses: the one that it came from is the peer's all the same [rfc9260#5.1.2/source-address]", () => {
+    const peer = new RawPeer();
+    expect(peer.sendInit([encodeTlv(ParameterType.Ipv4Address, Uint8Array.of(198, 51, 100, 1))]).to).toEqual(peer.path);
+    expect(only(peer.send(encodeCookieEcho(peer.cookie))).to).toEqual(peer.path);
+    peer.endpoint.send(peer.association, Uint8Array.of(1), peer.nowMs);
+    expect(only(peer.drain()).to).toEqual(peer.path);
   });
 
   test("unknown parameters come back in the INIT ACK, as their upper bits ask [rfc9260#3.2.2/report-init]", () => {

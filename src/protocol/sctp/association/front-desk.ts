@@ -227,6 +227,7 @@ function acceptNew(
 
 /** Makes the association that a cookie describes. */
 function establishFrom(desk: Desk, packet: Packet, cookie: CookieFields, from: Path, nowMs: number): Association {
+  //= rfc9260#5.1.2/source-address
   const association = desk.open({
     role: "server",
     path: { address: from.address, udpPort: from.udpPort },
