@@ -29,7 +29,7 @@ export function planAttempts(
     for (let event = race.pollEvent(); event !== undefined; event = race.pollEvent()) {
       if (event.kind !== "connect") continue;
       plan.push({ atMs: nowMs, address: event.address });
-      if (failsAtOnce(event.address)) race.handleFailed(event.attempt, nowMs);
+      if (failsAtOnce(event.address)) race.handleFailed(event.attempt, nowMs, false);
     }
   }
   return plan;

@@ -94,7 +94,7 @@ async function resolve(name: string, config: Config, user: string | undefined): 
   const { attemptDelayMs } = outgoing.timing;
   const noteOf = (address: string) => noteOn(address, way, routes, rules);
   const plan = planAttempts(resolution.addresses, way, outgoing.timing, sort, (address) => noteOf(address).failsAtOnce);
-  say(`attempts (${way.policy}), each ${attemptDelayMs} ms after the one before, or at once when one fails:`);
+  say(`attempts (${way.policy}), each ${attemptDelayMs} ms after the one before, or when one fails:`);
   for (const { atMs, address } of plan) say(`  ${`${atMs} ms`.padEnd(9)} ${address}  ${noteOf(address).text}`);
   if (plan.length === 0) say(`  none: the name has no address that may be used`);
   return plan.length === 0 ? ExitStatus.Failed : ExitStatus.Done;

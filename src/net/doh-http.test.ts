@@ -94,9 +94,22 @@ describe("FetchHttpClient", () => {
     expect((await post(clientFor(server.url, { ca: TEST_CA }), server.url)).kind).toBe("response");
   });
 
-  test("a redirect is an answer, not an order", async () => {
+  test("a redirect is an answer, not an order [rfc8484#3/configured-uri]", async () => {
     using server = startDohServer(() => Response.redirect("http://127.0.0.1:1/", 307));
     expect(await post(clientFor(server.url), server.url)).toMatchObject({ kind: "response", status: 307 });
+  });
+
+  test("a cookie that the server sets does not come back [rfc8484#8.2/no-cookies]", async () => {
+    const cookies: (string | null)[] = [];
+    using server = startDohServer((_, request) => {
+      cookies.push(request.headers.get("cookie"));
+      return dnsResponse(MESSAGE, { "set-cookie": "who=you; Path=/" });
+    });
+    const client = clientFor(server.url);
+    await post(client, server.url);
+    await post(client, server.url);
+    expect(cookies).toEqual([null, null]);
+    client.close();
   });
 
   test("a body is read up to its limit", async () => {

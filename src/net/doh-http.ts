@@ -84,6 +84,8 @@ export class FetchHttpClient implements HttpClient {
   ): Promise<HttpOutcome> {
     const target = new URL(url);
     target.hostname = address.includes(":") ? `[${address}]` : address;
+    //= rfc8484#8.2/no-cookies
+    // A session keeps connections and no cookies.
     const response = await this.#session.fetch(target, {
       method: request.method,
       headers: { ...request.headers, host: url.host },

@@ -98,10 +98,12 @@ describe("Connect", () => {
   });
 
   test("of several failures the client hears the most informative", async () => {
-    const { dialer, told, resolve } = setUp("a.example");
+    const { clock, dialer, told, resolve } = setUp("a.example");
     await resolve({ kind: "addresses", addresses: ["192.0.2.1", "192.0.2.2", "192.0.2.3"] });
     dialer.at(0).fail("ENETUNREACH");
+    clock.advance(10);
     dialer.at(1).fail("ECONNREFUSED");
+    clock.advance(10);
     dialer.at(2).fail("EHOSTUNREACH");
     expect(told).toEqual([`failed ${Rep.ConnectionRefused}`]);
   });
@@ -122,10 +124,11 @@ describe("Connect", () => {
   });
 
   test("one family failed at once, and the system knows the other in the end", async () => {
-    const { dialer, told, watch, resolve } = setUp("a.example");
+    const { clock, dialer, told, watch, resolve } = setUp("a.example");
     watch()?.onFamily?.(6, ["2001:db8::1"]);
     dialer.at(0).fail("ENETUNREACH");
     expect(told).toEqual([]);
+    clock.advance(10);
     await resolve({ kind: "addresses", addresses: ["2001:db8::1", "192.0.2.1"] });
     dialer.at(1).connect();
     expect(told).toEqual(["connected 192.0.2.1"]);

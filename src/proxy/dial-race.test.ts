@@ -86,7 +86,8 @@ describe("DialRace", () => {
     clock.advance(50);
     race.add([6], ["2001:db8::1"]);
     dialer.at(0).fail("ECONNREFUSED");
-    expect(outcomes()).toEqual(["50 192.0.2.1 ECONNREFUSED 0", "50 2001:db8::1 pending 0"]);
+    clock.advance(10);
+    expect(outcomes()).toEqual(["50 192.0.2.1 ECONNREFUSED 0", "60 2001:db8::1 pending 0"]);
   });
 
   test("cancelled: attempts are stopped, timers too, and nobody hears of it", () => {
@@ -103,9 +104,10 @@ describe("DialRace", () => {
 
   test("source, interface and mark go with each attempt, the source of the address's family", () => {
     const sourceIpv4 = Uint8Array.of(192, 0, 2, 9);
-    const { dialer, race } = setUp({ sourceIpv4, interfaceName: "eth1", mark: 7 });
+    const { clock, dialer, race } = setUp({ sourceIpv4, interfaceName: "eth1", mark: 7 });
     race.add([4, 6], ["192.0.2.1", "2001:db8::1"]);
     dialer.at(0).fail("ECONNREFUSED");
+    clock.advance(10);
     expect(dialer.dials.map((dial) => dial.options)).toEqual([
       { interfaceName: "eth1", mark: 7 },
       { localAddress: sourceIpv4, interfaceName: "eth1", mark: 7 },

@@ -31,6 +31,8 @@ export class DialRace implements DialAttemptListener {
   #won: { readonly socket: ConnectedSocket; readonly local: Endpoint } | undefined;
   #timer: Timer | undefined;
   #isPumping = false;
+  /** The attempt whose start has not returned. */
+  #starting: number | undefined;
   #isOver = false;
 
   constructor(options: DialRaceOptions, listener: DialRaceListener) {
@@ -98,7 +100,9 @@ export class DialRace implements DialAttemptListener {
     if (ip === undefined) throw new Error(`a resolver gave ${JSON.stringify(address)} for an address`);
     const attempt = new DialAttempt(number, address, this.#options.terms, this);
     this.#attempts[number] = attempt;
+    this.#starting = number;
     attempt.start(ip);
+    this.#starting = undefined;
   }
 
   onAttemptConnected({ number }: DialAttempt, socket: ConnectedSocket, local: Endpoint): void {
@@ -108,7 +112,8 @@ export class DialRace implements DialAttemptListener {
   }
 
   onAttemptFailed({ number }: DialAttempt): void {
-    this.#race.handleFailed(number, this.#options.terms.clock.nowMs());
+    // What fails before its start returns was denied, or has no route: nothing left the machine.
+    this.#race.handleFailed(number, this.#options.terms.clock.nowMs(), number !== this.#starting);
     this.#pump();
   }
 

@@ -38,7 +38,7 @@ function race(options: Partial<HappyEyeballsOptions> = {}) {
     answer: (ms: number, families: readonly IpFamily[], addresses: readonly string[]) =>
       at(ms, () => machine.handleAddresses(families, addresses, ms)),
     connected: (ms: number, attempt: number) => at(ms, () => machine.handleConnected(attempt, ms)),
-    failed: (ms: number, attempt: number) => at(ms, () => machine.handleFailed(attempt, ms)),
+    failed: (ms: number, attempt: number, wasMade = true) => at(ms, () => machine.handleFailed(attempt, ms, wasMade)),
   };
 }
 
@@ -65,7 +65,7 @@ describe("when the first attempt starts", () => {
     expect(out).toEqual(["40 connect 0 2001:db8::1"]);
   });
 
-  test("at once with A when AAAA has no address", () => {
+  test("at once with A when AAAA has no address [rfc8305#3/no-aaaa]", () => {
     const { out, answer } = race();
     answer(10, [4], V4);
     answer(20, [6], []);
@@ -76,7 +76,7 @@ describe("when the first attempt starts", () => {
     expect(other.out).toEqual(["9 connect 0 192.0.2.1"]);
   });
 
-  test("an AAAA answer after the delay joins in at the next attempt", () => {
+  test("an AAAA answer after the delay joins in at the next attempt [rfc8305#3/late-answer]", () => {
     const { out, answer, at } = race();
     answer(0, [4], V4);
     answer(100, [6], V6);
@@ -142,15 +142,15 @@ describe("the order of attempts", () => {
   test("no more attempts than the limit", () => {
     const { out, answer, at, failed } = race({ attemptsMax: 2 });
     answer(0, [4, 6], [...V4, ...V6]);
-    failed(5, 0);
-    failed(6, 1);
+    failed(15, 0);
+    failed(16, 1);
     at(1000);
-    expect(out).toEqual(["0 connect 0 2001:db8::1", "5 connect 1 192.0.2.1", "6 lost exhausted"]);
+    expect(out).toEqual(["0 connect 0 2001:db8::1", "15 connect 1 192.0.2.1", "16 lost exhausted"]);
   });
 });
 
 describe("how it ends", () => {
-  test("a failure starts the next attempt at once [rfc8305#5/next-at-once-on-failure]", () => {
+  test("a failure starts the next attempt at once", () => {
     const { out, answer, failed, at } = race();
     answer(0, [4, 6], [...V4, ...V6]);
     failed(30, 0);
@@ -158,6 +158,43 @@ describe("how it ends", () => {
     expect(out).toEqual(["0 connect 0 2001:db8::1", "30 connect 1 192.0.2.1"]);
     at(280);
     expect(out[2]).toBe("280 connect 2 2001:db8::2");
+  });
+
+  test("but not within 10 ms of the attempt that failed [rfc8305#5/never-within-10-ms]", () => {
+    const { out, answer, failed, at } = race();
+    answer(0, [4, 6], [...V4, ...V6]);
+    failed(1, 0);
+    at(9);
+    expect(out).toEqual(["0 connect 0 2001:db8::1"]);
+    at(10);
+    expect(out[1]).toBe("10 connect 1 192.0.2.1");
+    failed(10, 1);
+    at(30);
+    expect(out.slice(2)).toEqual(["20 connect 2 2001:db8::2"]);
+  });
+
+  test("an attempt that was none delays nothing, and hides none that was", () => {
+    const { out, answer, failed, at } = race();
+    answer(0, [4, 6], [...V4, ...V6]);
+    failed(0, 0, false);
+    failed(0, 1);
+    failed(10, 2, false);
+    at(30);
+    expect(out).toEqual([
+      "0 connect 0 2001:db8::1",
+      "0 connect 1 192.0.2.1",
+      "10 connect 2 2001:db8::2",
+      "10 connect 3 192.0.2.2",
+    ]);
+  });
+
+  test("an answer that comes right after a failure waits likewise", () => {
+    const { out, answer, failed, at } = race();
+    answer(0, [6], ["2001:db8::1"]);
+    failed(1, 0);
+    answer(2, [4], ["192.0.2.1"]);
+    at(30);
+    expect(out).toEqual(["0 connect 0 2001:db8::1", "10 connect 1 192.0.2.1"]);
   });
 
   test("the first that connects wins and the others are given up [rfc8305#5/cancel-losers]", () => {
@@ -183,9 +220,9 @@ describe("how it ends", () => {
   test("all failed", () => {
     const { out, answer, failed } = race();
     answer(0, [4, 6], ["2001:db8::1", "192.0.2.1"]);
-    failed(1, 0);
-    failed(2, 1);
-    expect(out).toEqual(["0 connect 0 2001:db8::1", "1 connect 1 192.0.2.1", "2 lost exhausted"]);
+    failed(11, 0);
+    failed(12, 1);
+    expect(out).toEqual(["0 connect 0 2001:db8::1", "11 connect 1 192.0.2.1", "12 lost exhausted"]);
   });
 
   test("one family failed, the other is still being asked for: it waits", () => {

@@ -3,7 +3,7 @@
  * with what became of each attempt; which attempt to start and which to give up comes out.
  *
  * ```txt
- * AAAA answer ──┐            ┌─ 250 ms, or a failure ─┐
+ * AAAA answer ──┐            ┌─ 250 ms, or a failure ─┐  (never within 10 ms)
  * A answer ─────┴─ (50 ms) ─ attempt 1 ─ attempt 2 ─ attempt 3 … ─→ the first that connects wins, the others are given up
  * ```
  */
@@ -26,6 +26,9 @@ export interface HappyEyeballsOptions {
 
 /** The delays that RFC 8305 §8 recommends, and our limit. */
 export const HAPPY_EYEBALLS_DEFAULTS = { resolutionDelayMs: 50, attemptDelayMs: 250, attemptsMax: 16 } as const;
+
+/** Attempts are never closer to one another (§5). */
+const ATTEMPT_GAP_MS_MIN = 10;
 
 export type HappyEyeballsEvent =
   /** Start connecting to `address`. Attempts count from 0. */
@@ -56,7 +59,10 @@ export class HappyEyeballs {
   #lastFamily: IpFamily | undefined;
   /** When the first attempt starts although the preferred family has not answered. */
   #beginAtMs = Number.POSITIVE_INFINITY;
-  #nextAttemptAtMs = Number.POSITIVE_INFINITY;
+  #nextAttemptAtMs = Number.NEGATIVE_INFINITY;
+  /** When the last two attempts started that were any. */
+  #lastStartMs = Number.NEGATIVE_INFINITY;
+  #startBeforeMs = Number.NEGATIVE_INFINITY;
   #isOver = false;
 
   constructor(options: HappyEyeballsOptions, nowMs: number) {
@@ -77,6 +83,7 @@ export class HappyEyeballs {
       this.#isAwaited[family] = false;
       const own = addresses.filter((address) => familyOf(address) === family);
       if (own.length === 0) continue;
+      //= rfc8305#3/late-answer
       this.#untried[family] = [...this.#options.sort(own)];
       //= rfc8305#3/resolution-delay
       this.#beginAtMs = Math.min(this.#beginAtMs, nowMs + this.#options.resolutionDelayMs);
@@ -96,11 +103,16 @@ export class HappyEyeballs {
     this.#end({ kind: "won", attempt, address });
   }
 
-  /** Takes the news that an attempt failed. */
-  handleFailed(attempt: number, nowMs: number): void {
+  /**
+   * Takes the news that an attempt failed.
+   *
+   * @param wasMade - Whether anything may have left the machine; if not, and this was the last one, it delays nothing.
+   */
+  handleFailed(attempt: number, nowMs: number, wasMade = true): void {
     if (this.#isOver || !this.#take(attempt)) return;
-    //= rfc8305#5/next-at-once-on-failure
-    this.#nextAttemptAtMs = nowMs;
+    if (!wasMade && attempt === this.#attemptCount - 1) this.#lastStartMs = this.#startBeforeMs;
+    //= rfc8305#5/never-within-10-ms
+    this.#nextAttemptAtMs = Math.max(nowMs, this.#lastStartMs + ATTEMPT_GAP_MS_MIN);
     this.#step(nowMs);
   }
 
@@ -135,7 +147,7 @@ export class HappyEyeballs {
       return;
     }
     //= rfc8305#5/attempt-delay
-    while (this.#hasUntried() && (this.#liveCount === 0 || nowMs >= this.#nextAttemptAtMs)) this.#start(nowMs);
+    while (this.#hasUntried() && nowMs >= this.#nextAttemptAtMs) this.#start(nowMs);
     if (this.#liveCount === 0 && !this.#hasUntried() && (!this.#isWaiting() || this.#isSpent())) {
       this.#end({ kind: "lost", reason: "exhausted" });
     }
@@ -145,6 +157,7 @@ export class HappyEyeballs {
   #mayBegin(nowMs: number): boolean {
     if (!this.#hasUntried()) return false;
     //= rfc8305#3/aaaa-first
+    //= rfc8305#3/no-aaaa
     return !this.#isAwaited[preferredFamily(this.#options.policy)] || nowMs >= this.#beginAtMs;
   }
 
@@ -157,6 +170,8 @@ export class HappyEyeballs {
     this.#lastFamily = family;
     this.#live[attempt] = address;
     this.#liveCount += 1;
+    this.#startBeforeMs = this.#lastStartMs;
+    this.#lastStartMs = nowMs;
     this.#nextAttemptAtMs = nowMs + this.#options.attemptDelayMs;
     this.#events.push({ kind: "connect", attempt, address });
   }

@@ -35,10 +35,11 @@ export function formRequest(template: string, method: DohMethod, query: Uint8Arr
   //= rfc8484#4.1/accept
   if (method === "post") {
     //= rfc8484#4.1/post-content-type
+    //= rfc8484#6/post-unencoded
     const headers = { accept: DNS_MESSAGE_TYPE, "content-type": DNS_MESSAGE_TYPE };
     return { method: "POST", url, headers, body: query };
   }
-  //= rfc8484#4.1/get-base64url
+  //= rfc8484#6/get-base64url
   const dns = Buffer.from(query.buffer, query.byteOffset, query.byteLength).toString("base64url");
   const separator = url.includes("?") ? "&" : "?";
   return { method: "GET", url: `${url}${separator}dns=${dns}`, headers: { accept: DNS_MESSAGE_TYPE }, body: undefined };
@@ -60,11 +61,12 @@ export type JudgedResponse =
 /** Judges an HTTP response: only a 2xx with the media type of DNS carries a message, whatever its RCODE. */
 export function judgeResponse(response: DohResponse): JudgedResponse {
   const { status, body } = response;
+  //= rfc8484#3/configured-uri
   //= rfc8484#4.2.1/not-2xx
   if (status >= 300 && status < 400) return { kind: "failed", detail: `HTTP ${status}: redirects are not followed` };
   if (status < 200 || status > 299) return { kind: "failed", detail: `HTTP ${status}` };
   const type = response.contentType?.split(";")[0]?.trim().toLowerCase();
-  //= rfc8484#4.2/unknown-media-type
+  //= rfc8484#4.1/dns-message
   if (type !== DNS_MESSAGE_TYPE) {
     return {
       kind: "failed",

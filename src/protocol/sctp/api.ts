@@ -104,7 +104,7 @@ export interface SctpLimits {
   readonly messageBytesMax: number;
   /** The receive window of an association in bytes; at least `messageBytesMax` and 1,500. */
   readonly receiveWindowBytes: number;
-  /** What `send` accepts before the peer has acknowledged it, in bytes, per association; 64 bytes count for each message. */
+  /** What `send` accepts before the peer has acknowledged it, in bytes, per association; 64 bytes count for each message. At most 4,259,775. */
   readonly sendBufferBytes: number;
 }
 

@@ -59,12 +59,13 @@ export const TLV_HEADER_BYTES = 4;
 /** The longest packet that a UDP datagram or an IP packet can carry. */
 export const PACKET_BYTES_MAX = 65_535;
 
+//= rfc6951#5.6/mtu
 /**
  * The packets that we send are at most this long. Fixed, instead of discovered: with the headers of UDP and IPv6 it fits
  * into 1,280 bytes, which every IPv6 path carries.
  */
 export const PATH_MTU_BYTES = 1_200;
-/** The longest DATA chunk in such a packet, with its header: PMDCS in RFC 9260 §7.2. */
+/** The longest DATA chunk in such a packet, with its header: PMDCS in RFC 9260 §1.3. */
 export const DATA_CHUNK_BYTES_MAX: number = PATH_MTU_BYTES - COMMON_HEADER_BYTES;
 /** The window below which an INIT is refused (RFC 9260 §3.3.2). */
 export const A_RWND_MIN = 1_500;
@@ -74,6 +75,11 @@ export const STREAMS = 1;
 export const MAX_BURST = 4;
 /** What each message in the send buffer counts on top of its bytes, so that empty words do not fill the memory. */
 export const MESSAGE_OVERHEAD_BYTES = 64;
+
+/** A send buffer of this size holds 65,535 messages of one byte: one more, and a sequence number would be there twice. */
+export const SEND_BUFFER_BYTES_MAX: number = 65_535 * (1 + MESSAGE_OVERHEAD_BYTES);
+/** No acknowledgement may be held back for longer (RFC 9260 §6.2). */
+export const SACK_DELAY_MS_MAX = 500;
 
 /** The limits when nothing is said. */
 export const DEFAULT_LIMITS: SctpLimits = {

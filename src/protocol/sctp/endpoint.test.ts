@@ -41,13 +41,26 @@ test("an association comes up, carries a message each way and ends gracefully, a
   expect(client.holdings()).toEqual({ associations: 0, sendBytes: 0, receiveBytes: 0 });
 });
 
-test("a window below 1,500 bytes, or below a message, is refused [rfc9260#6/window-min]", () => {
+test("a window below 1,500 bytes, or below a message, is refused [rfc9260#3.3.2/window-min]", () => {
   const basics = endpointBasics(new SeededRandom(1));
   const withLimits = (limits: Partial<SctpLimits>) => () => new Endpoint({ ...basics, limits });
   expect(withLimits({ receiveWindowBytes: 1_499, messageBytesMax: 10 })).toThrow("at least");
   expect(withLimits({ receiveWindowBytes: 2_000, messageBytesMax: 2_001 })).toThrow("at least");
   expect(withLimits({ receiveWindowBytes: 2_000, messageBytesMax: 2_000 })).not.toThrow();
   expect(() => new Endpoint({ ...basics, timing: { cookieKeyLifeMs: 1 } })).toThrow("cookieKeyLifeMs");
+});
+
+test("a send buffer for 65,536 messages is refused [rfc9260#6.1/messages-max]", () => {
+  const basics = endpointBasics(new SeededRandom(1));
+  const withBuffer = (sendBufferBytes: number) => () => new Endpoint({ ...basics, limits: { sendBufferBytes } });
+  expect(withBuffer(65_535 * 65)).not.toThrow();
+  expect(withBuffer(65_536 * 65)).toThrow("sendBufferBytes");
+});
+
+test("a SACK delay of more than 500 ms is refused [rfc9260#6.2/delay]", () => {
+  const basics = endpointBasics(new SeededRandom(1));
+  expect(() => new Endpoint({ ...basics, timing: { sackDelayMs: 500 } })).not.toThrow();
+  expect(() => new Endpoint({ ...basics, timing: { sackDelayMs: 501 } })).toThrow("sackDelayMs");
 });
 
 test("calls for an association that is gone do nothing", () => {

@@ -30,7 +30,14 @@ import { SpentCookies } from "./association/spent-cookies.ts";
 import { transferOf } from "./association/state.ts";
 import { transmit } from "./association/transmit.ts";
 import { userInitiatedAbort } from "./causes.ts";
-import { A_RWND_MIN, ChunkType, DEFAULT_LIMITS, DEFAULT_TIMING } from "./constants.ts";
+import {
+  A_RWND_MIN,
+  ChunkType,
+  DEFAULT_LIMITS,
+  DEFAULT_TIMING,
+  SACK_DELAY_MS_MAX,
+  SEND_BUFFER_BYTES_MAX,
+} from "./constants.ts";
 import { Counters } from "./counters.ts";
 import { decodePacket, encodePacket, type Packet } from "./packet.ts";
 import type { Tsn } from "./serial.ts";
@@ -41,6 +48,26 @@ const EPHEMERAL_PORT_FIRST = 49_152;
 const EPHEMERAL_PORT_COUNT = 16_384;
 /** Random ports that are tried before `connect` gives up. */
 const EPHEMERAL_TRIES = 64;
+
+/** @throws {RangeError} for what the protocol does not allow. */
+function check(limits: SctpLimits, timing: SctpTiming): void {
+  const { receiveWindowBytes, messageBytesMax, sendBufferBytes } = limits;
+  //= rfc9260#3.3.2/window-min
+  if (receiveWindowBytes < Math.max(A_RWND_MIN, messageBytesMax)) {
+    throw new RangeError(`receiveWindowBytes must be at least messageBytesMax and 1,500: it is ${receiveWindowBytes}`);
+  }
+  //= rfc9260#6.1/messages-max
+  if (sendBufferBytes > SEND_BUFFER_BYTES_MAX) {
+    throw new RangeError(`sendBufferBytes must be at most ${SEND_BUFFER_BYTES_MAX}: it is ${sendBufferBytes}`);
+  }
+  if (timing.cookieKeyLifeMs < timing.cookieLifeMs) {
+    throw new RangeError(`cookieKeyLifeMs must be at least cookieLifeMs: it is ${timing.cookieKeyLifeMs}`);
+  }
+  //= rfc9260#6.2/delay
+  if (timing.sackDelayMs > SACK_DELAY_MS_MAX) {
+    throw new RangeError(`sackDelayMs must be at most ${SACK_DELAY_MS_MAX}: it is ${timing.sackDelayMs}`);
+  }
+}
 
 /** Our SCTP. See {@link SctpEndpoint} for what each member does. */
 export class Endpoint implements SctpEndpoint, Host, Desk {
@@ -63,16 +90,7 @@ export class Endpoint implements SctpEndpoint, Host, Desk {
   constructor(options: EndpointOptions) {
     this.timing = { ...DEFAULT_TIMING, ...options.timing };
     this.limits = { ...DEFAULT_LIMITS, ...options.limits };
-    const { receiveWindowBytes, messageBytesMax } = this.limits;
-    //= rfc9260#6/window-min
-    if (receiveWindowBytes < Math.max(A_RWND_MIN, messageBytesMax)) {
-      throw new RangeError(
-        `receiveWindowBytes must be at least messageBytesMax and 1,500: it is ${receiveWindowBytes}`,
-      );
-    }
-    if (this.timing.cookieKeyLifeMs < this.timing.cookieLifeMs) {
-      throw new RangeError(`cookieKeyLifeMs must be at least cookieLifeMs: it is ${this.timing.cookieKeyLifeMs}`);
-    }
+    check(this.limits, this.timing);
     this.acceptPort = options.acceptPort;
     this.random = options.random;
     this.cookies = new CookieJar(options, this.timing.cookieKeyLifeMs);
@@ -85,9 +103,12 @@ export class Endpoint implements SctpEndpoint, Host, Desk {
     this.#counters.packetsReceived++;
     const decoded = decodePacket(bytes);
     if (decoded.kind === "invalid") this.count(decoded.fault);
-    //= rfc9260#6.10/alone-receive
+    //= rfc9260#12.3/init-alone
     else if (isBadlyBundled(decoded.value.chunks)) this.count("bundled");
-    else this.#route(decoded.value, from, nowMs);
+    //= rfc9260#8.5.1/zero-tag
+    else if (decoded.value.verificationTag === 0 && decoded.value.chunks[0]?.type !== ChunkType.Init) {
+      this.count("wrong-tag");
+    } else this.#route(decoded.value, from, nowMs);
   }
 
   #route(packet: Packet, from: Path, nowMs: number): void {
@@ -144,6 +165,7 @@ export class Endpoint implements SctpEndpoint, Host, Desk {
     this.#nowMs = nowMs;
     if (!this.registry.hasRoomFor(to.address)) return { kind: "too-many-associations" };
     const port = localPort === 0 ? this.#freePort(to, remotePort) : localPort;
+    //= rfc9260#1.3/one-association
     if (port === undefined || this.registry.find(to, port, remotePort) !== undefined) return { kind: "in-use" };
     const association = this.open({
       role: "client",
@@ -194,6 +216,7 @@ export class Endpoint implements SctpEndpoint, Host, Desk {
 
   abort(id: AssociationId, nowMs: number): void {
     this.#nowMs = nowMs;
+    //= rfc9260#9.1/user-cause
     this.registry.byId(id)?.abort("aborted", userInitiatedAbort());
   }
 
@@ -209,6 +232,7 @@ export class Endpoint implements SctpEndpoint, Host, Desk {
     association.isPaused = false;
     association.deliver();
     const receiver = transferOf(association.state)?.receiver;
+    //= rfc9260#6.2/window-update
     // A peer that found the window shut waits for this news; it asks only seldom by itself.
     const grownBytes = (receiver?.aRwnd ?? 0) - association.advertisedWindow;
     if (

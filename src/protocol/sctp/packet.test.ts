@@ -8,7 +8,7 @@ const HEADER = { sourcePort: 40_000, destinationPort: 8_080, verificationTag: 0x
 const COOKIE_ACK = encodeChunk(11, 0, new Uint8Array(0));
 
 describe("a packet", () => {
-  test("comes back as it went", () => {
+  test("comes back as it went, with its checksum [rfc9260#6.8/checksum] [rfc6951#5.3/checksum]", () => {
     const decoded = decodePacket(encodePacket(HEADER, [COOKIE_ACK, encodeChunk(3, 0, Uint8Array.of(1))]));
     expect(decoded).toMatchObject({ kind: "done", value: { ...HEADER, chunks: [{ type: 11 }, { type: 3 }] } });
   });

@@ -37,6 +37,7 @@ export interface Packet extends PacketHeader {
 
 /** Checks and cuts a packet. The chunks are views of it. */
 export function decodePacket(bytes: Uint8Array): PacketDecoded<Packet, Oddity> {
+  //= rfc9260#3.3.3/large
   if (bytes.length < COMMON_HEADER_BYTES + TLV_HEADER_BYTES || bytes.length > PACKET_BYTES_MAX) {
     return { kind: "invalid", fault: "bad-length" };
   }
@@ -48,6 +49,7 @@ export function decodePacket(bytes: Uint8Array): PacketDecoded<Packet, Oddity> {
   //= rfc9260#3.1/port-zero
   if (sourcePort === 0 || destinationPort === 0) return { kind: "invalid", fault: "bad-port" };
   const chunks = decodeChunks(bytes.subarray(COMMON_HEADER_BYTES));
+  //= rfc9260#6.10/partial
   if (chunks.kind === "invalid") return chunks;
   return {
     kind: "done",
@@ -63,6 +65,8 @@ export function encodePacket(header: PacketHeader, chunks: readonly Uint8Array[]
   writeU32(out, at, header.verificationTag);
   at = COMMON_HEADER_BYTES;
   for (const chunk of chunks) at = writeBytes(out, at, chunk);
+  //= rfc9260#6.8/checksum
+  //= rfc6951#5.3/checksum
   writeChecksum(out);
   return out;
 }

@@ -10,7 +10,7 @@ import { decodeTlvs, encodeTlv } from "./tlv.ts";
 /** What the parameters of an INIT or INIT ACK came to. All bytes are views of the packet. */
 export interface Parameters {
   readonly stateCookie: Uint8Array | undefined;
-  /** An address by name: RFC 9260 §3.3.2.1.2 wants it answered with ABORT. */
+  /** An address by name: RFC 9260 §3.3.2.1.4 wants it answered with ABORT. */
   readonly hostName: Uint8Array | undefined;
   /** Unknown parameters that ask to be reported, whole and in order. */
   readonly unrecognized: readonly Uint8Array[];
@@ -30,7 +30,7 @@ const SKIP_BIT = 0x8000;
 /** In the type of an unknown parameter: report it (RFC 9260 §3.2.1). */
 const REPORT_BIT = 0x4000;
 
-/** The bytes of unknown parameters that we report at most: an INIT is answered before its sender is known. */
+/** The bytes of unknown parameters that we report at most (RFC 9260 §12.4): an INIT is answered before its sender is known. */
 export const REPORT_BYTES_MAX = 64;
 
 /** Reads the variable part of an INIT or INIT ACK. */

@@ -14,7 +14,7 @@ test.each([
   expect(tsnBefore(from as Tsn, to as Tsn)).toBe(distance > 0);
 });
 
-test("adding a distance goes there, around the circle too", () => {
+test("adding a distance goes there, around the circle too [rfc9260#1.6/wrap]", () => {
   const tsns = fc.integer({ min: 0, max: 0xffff_ffff }).map((tsn) => tsn as Tsn);
   fc.assert(
     fc.property(tsns, fc.integer({ min: -0x7fff_ffff, max: 0x7fff_ffff }), (tsn, distance) => {

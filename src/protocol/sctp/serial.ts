@@ -1,5 +1,5 @@
 /**
- * Serial number arithmetic (RFC 1982, RFC 9260 §2.6): TSNs live on a circle of 2^32, stream sequence numbers on one of
+ * Serial number arithmetic (RFC 1982, RFC 9260 §1.6): TSNs live on a circle of 2^32, stream sequence numbers on one of
  * 2^16. The only place where they are added or compared.
  */
 
@@ -8,6 +8,7 @@ export type Tsn = number & { readonly brand: "Tsn" };
 
 /** The TSN `distance` after `tsn`; a negative distance goes back. */
 export function tsnAdd(tsn: Tsn, distance: number): Tsn {
+  //= rfc9260#1.6/wrap
   return ((tsn + distance) >>> 0) as Tsn;
 }
 

@@ -7,6 +7,7 @@ import { readU16 } from "../../../bytes/read.ts";
 import type { AssociationId, CloseReason, Oddity, Path, Role, SctpEvent, SctpLimits, SctpTiming } from "../api.ts";
 import { causeName, userInitiatedAbort } from "../causes.ts";
 import { encodeAbort } from "../chunks/abort.ts";
+import { DATA_CHUNK_BYTES_MAX } from "../constants.ts";
 import { encodePacket } from "../packet.ts";
 import type { Tsn } from "../serial.ts";
 import { RetransmissionTimeout } from "../tx/rto.ts";
@@ -47,6 +48,9 @@ export interface Identity {
 /** How urgently the peer waits for a SACK. */
 export type SackDebt = "none" | "delayed" | "now";
 
+/** Answers to one packet: what fits into one beside COOKIE ACK, SHUTDOWN and SHUTDOWN ACK. */
+const ANSWER_BYTES_MAX: number = DATA_CHUNK_BYTES_MAX - 16;
+
 /** The transmission control block. */
 export class Association {
   readonly host: Host;
@@ -54,6 +58,7 @@ export class Association {
   readonly role: Role;
   readonly localPort: number;
   readonly remotePort: number;
+  //= rfc9260#5.3.1/new-tag
   readonly localTag: number;
   readonly localInitialTsn: Tsn;
   readonly localTieTag: number;
@@ -64,8 +69,10 @@ export class Association {
   path: Path;
   peerTag: number;
   state: State;
-  /** Chunks that go with the next packet, in this order. BOUNDED by what one packet of the peer can ask for. */
+  /** Chunks that go with the next packet, in this order. BOUNDED by {@link answer} for each packet of the peer's. */
   control: Uint8Array[] = [];
+  /** Bytes of {@link control} that answer the packet that is being taken. */
+  #answerBytes = 0;
   /** A SHUTDOWN is to be sent. It is made at the last moment: it carries what was received until then. */
   shutdownDue = false;
   sackDebt: SackDebt = "none";
@@ -102,8 +109,22 @@ export class Association {
 
   /** Sends one packet now. */
   sendPacket(chunks: readonly Uint8Array[], verificationTag: number = this.peerTag): void {
+    //= rfc9260#8.5/tag-sent
     const header = { sourcePort: this.localPort, destinationPort: this.remotePort, verificationTag };
     this.host.emit({ kind: "send", to: this.path, packet: encodePacket(header, chunks) });
+  }
+
+  /** A packet of the peer's is about to be taken. */
+  beginAnswers(): void {
+    this.#answerBytes = 0;
+  }
+
+  /** Queues a chunk that answers one of the packet that is being taken, unless it would need a second packet. */
+  answer(chunk: Uint8Array): void {
+    //= rfc9260#12.4/one-answer
+    if (this.#answerBytes > 0 && this.#answerBytes + chunk.length > ANSWER_BYTES_MAX) return;
+    this.#answerBytes += chunk.length;
+    this.control.push(chunk);
   }
 
   /** Hands on the whole messages that are there, unless whoever reads them asked for a pause. */

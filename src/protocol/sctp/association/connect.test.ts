@@ -23,7 +23,7 @@ function causesOf(replies: readonly Reply[], type: number): number[] {
 }
 
 describe("connect", () => {
-  test("INIT, COOKIE ECHO, and it is up: INIT has the tag 0 and one stream each way [rfc9260#8.5.1/init-tag-zero] [rfc9260#5.1/cookie-echo] [rfc9260#5.1.1/streams]", () => {
+  test("INIT, COOKIE ECHO, and it is up: INIT has the tag 0 and one stream each way [rfc9260#8.5.1/init-tag-zero] [rfc9260#5.1/cookie-echo] [rfc9260#5.1.1/streams] [rfc9260#8.5/tag-sent]", () => {
     const peer = new RawPeer();
     peer.localPort = PORT;
     expect(peer.endpoint.connect(peer.path, PORT, PORT, peer.nowMs).kind).toBe("connecting");
@@ -42,7 +42,7 @@ describe("connect", () => {
     expect(peer.story).toEqual(["connected"]);
   });
 
-  test("T1-init doubles up to RTO.Max, and gives up after eight INITs more [rfc9260#5.1/t1-back-off] [rfc9260#5.1/max-init]", () => {
+  test("T1-init doubles up to RTO.Max, and gives up after eight INITs more [rfc9260#5.1/t1-back-off] [rfc9260#4/t1-again] [rfc9260#4/max-init]", () => {
     const peer = new RawPeer();
     peer.beConnected();
     const waits: number[] = [];
@@ -82,14 +82,39 @@ describe("connect", () => {
     expect(peer.story).toEqual(["connected"]);
   });
 
-  test("an INIT ACK with the tag 0 ends the attempt [rfc9260#3.3.3/zero-tag]", () => {
+  test("an INIT ACK with the tag 0 ends the attempt, with ABORT, T bit, the same tag [rfc9260#3.3.3/zero-tag]", () => {
     const peer = new RawPeer();
     peer.beConnected();
-    expect(peer.send(peer.initAck(Uint8Array.of(5), { initiateTag: 0 }))).toEqual([]);
+    const reply = only(peer.send(peer.initAck(Uint8Array.of(5), { initiateTag: 0 })));
+    expect([reply.types, reply.verificationTag, reply.chunks[0]?.flags]).toEqual([
+      [ChunkType.Abort],
+      peer.endpointTag,
+      1,
+    ]);
     expect(peer.story).toEqual(["closed: protocol-violation"]);
   });
 
-  test("an INIT ACK without a cookie is answered with ABORT, Missing Mandatory Parameter [rfc9260#3.3.3/missing-cookie]", () => {
+  test.each([
+    ["no outbound stream", { outboundStreams: 0 }],
+    ["no inbound stream", { inboundStreams: 0 }],
+    ["a window below 1,500", { aRwnd: 1_499 }],
+  ])("an INIT ACK with %s is answered with ABORT and ends the attempt [rfc9260#3.3.3/bad-numbers]", (_, fields) => {
+    const peer = new RawPeer();
+    peer.beConnected();
+    const replies = peer.send(peer.initAck(Uint8Array.of(5), fields));
+    expect(only(replies).verificationTag).toBe(peer.init.initiateTag);
+    expect(causesOf(replies, ChunkType.Abort)).toEqual([CauseCode.InvalidMandatoryParameter]);
+    expect(peer.story).toEqual(["closed: protocol-violation"]);
+  });
+
+  test("an INIT ACK may be long [rfc9260#3.3.3/large]", () => {
+    const peer = new RawPeer();
+    peer.beConnected();
+    const cookie = new Uint8Array(8_000).fill(7);
+    expect(onlyChunk(peer.send(peer.initAck(cookie)), ChunkType.CookieEcho).value).toEqual(cookie);
+  });
+
+  test("an INIT ACK without a cookie is answered with ABORT, Missing Mandatory Parameter [rfc9260#5.1/missing-cookie]", () => {
     const peer = new RawPeer();
     peer.beConnected();
     const replies = peer.send(encodeInit(ChunkType.InitAck, peer.init, []));
@@ -107,6 +132,18 @@ describe("connect", () => {
     );
     expect(only(replies).types).toEqual([ChunkType.CookieEcho, ChunkType.Error]);
     expect(causesOf(replies, ChunkType.Error)).toEqual([CauseCode.UnrecognizedParameters]);
+  });
+
+  test("and with nothing else before the COOKIE ACK: a report that does not fit is left out [rfc9260#5.1/nothing-before-cookie-ack]", () => {
+    const peer = new RawPeer();
+    peer.beConnected();
+    const unknown = encodeTlv(0xc0de, new Uint8Array(16));
+    const cookie = stateCookieParameter(new Uint8Array(1_160));
+    expect(only(peer.send(encodeInit(ChunkType.InitAck, peer.init, [unknown, cookie]))).types).toEqual([
+      ChunkType.CookieEcho,
+    ]);
+    expect(peer.send(encodeChunk(0xfe, 0, new Uint8Array(0)))).toEqual([]);
+    expect(peer.send(encodeCookieAck(), encodeChunk(0xfe, 0, new Uint8Array(0)))[0]?.types).toEqual([ChunkType.Error]);
   });
 
   test("a cookie that the peer finds stale: a new INIT [rfc9260#5.2.6/stale]", () => {
@@ -139,7 +176,7 @@ describe("connect", () => {
     expect(peer.story).toEqual(["connected"]);
   });
 
-  test("COOKIE ECHO is first in its packet when it goes again, too [rfc9260#3.3.11/first]", () => {
+  test("COOKIE ECHO is first in its packet when it goes again, too [rfc9260#3.2.2/cookie-echo-first]", () => {
     const peer = new RawPeer();
     peer.beConnected();
     peer.send(peer.initAck());
@@ -201,7 +238,7 @@ describe("connect", () => {
     expect(peer.story).toEqual(["closed: aborted"]);
   });
 
-  test("one association between two addresses and ports", () => {
+  test("one association between two addresses and ports [rfc9260#1.3/one-association]", () => {
     const peer = new RawPeer();
     peer.beConnected();
     expect(peer.endpoint.connect(peer.path, PORT, PORT, peer.nowMs).kind).toBe("in-use");

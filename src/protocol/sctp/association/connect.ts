@@ -9,7 +9,7 @@ import {
 import { encodeAbort, encodeError } from "../chunks/abort.ts";
 import { encodeCookieEcho } from "../chunks/cookie-echo.ts";
 import { encodeInit, type InitChunk, type InitFields, isAcceptable } from "../chunks/init.ts";
-import { ChunkType, ParameterType, STREAMS } from "../constants.ts";
+import { ChunkType, DATA_CHUNK_BYTES_MAX, ParameterType, STREAMS } from "../constants.ts";
 import { Receiver } from "../rx/receiver.ts";
 import type { Tsn } from "../serial.ts";
 import { joinTlvs } from "../tlv.ts";
@@ -52,6 +52,7 @@ export function sendInit(association: Association, transmissions: number, nowMs:
   const { host, localTag, localInitialTsn } = association;
   association.state = { name: "COOKIE-WAIT", transmissions };
   //= rfc9260#8.5.1/init-tag-zero
+  //= rfc6951#5.7/no-addresses
   association.sendPacket([encodeInit(ChunkType.Init, initFields(host, localTag, localInitialTsn), [])], 0);
   association.timers.start("t1-init", nowMs + t1DelayMs(host, transmissions));
 }
@@ -60,11 +61,12 @@ export function sendInit(association: Association, transmissions: number, nowMs:
 export function onT1Init(association: Association, nowMs: number): void {
   if (association.state.name !== "COOKIE-WAIT") return;
   const { transmissions } = association.state;
-  //= rfc9260#5.1/max-init
+  //= rfc9260#4/max-init
   if (transmissions > association.host.timing.maxInitRetransmits) {
     association.close("unreachable", "the INIT was not answered");
     return;
   }
+  //= rfc9260#4/t1-again
   sendInit(association, transmissions + 1, nowMs);
 }
 
@@ -78,14 +80,16 @@ export function handleInitAck(association: Association, initAck: InitChunk, nowM
   //= rfc9260#3.3.3/zero-tag
   if (initAck.initiateTag === 0) {
     association.host.count("bad-init");
+    association.sendPacket([encodeAbort(true, [invalidMandatoryParameter()])], association.localTag);
     association.close("protocol-violation", "INIT ACK with an initiate tag of 0");
     return;
   }
   const { stateCookie, unrecognized } = initAck.parameters;
+  //= rfc9260#3.3.3/bad-numbers
   const fault = faultOf(initAck);
   if (fault !== undefined || stateCookie === undefined) {
     association.host.count("bad-init");
-    //= rfc9260#3.3.3/missing-cookie
+    //= rfc9260#5.1/missing-cookie
     const cause = fault ?? missingMandatoryParameter([ParameterType.StateCookie]);
     association.sendPacket([encodeAbort(false, [cause])], initAck.initiateTag);
     association.close("protocol-violation", "INIT ACK that cannot be");
@@ -96,10 +100,13 @@ export function handleInitAck(association: Association, initAck: InitChunk, nowM
   const transfer = newTransfer(association, initAck.initialTsn, initAck.aRwnd);
   const cookie = stateCookie.slice();
   //= rfc9260#5.1/cookie-echo
-  association.control.push(encodeCookieEcho(cookie));
+  const echo = encodeCookieEcho(cookie);
+  association.control.push(echo);
   if (unrecognized.length > 0) {
+    const report = encodeError([unrecognizedParameters(joinTlvs(unrecognized))]);
     //= rfc9260#3.2.2/report-init-ack
-    association.control.push(encodeError([unrecognizedParameters(joinTlvs(unrecognized))]));
+    //= rfc9260#5.1/nothing-before-cookie-ack
+    if (echo.length + report.length <= DATA_CHUNK_BYTES_MAX) association.control.push(report);
   }
   awaitCookieAck(association, cookie, transfer, 1, nowMs);
 }
@@ -130,7 +137,8 @@ export function onT1Cookie(association: Association, nowMs: number): void {
     association.close("unreachable", "the COOKIE ECHO was not answered");
     return;
   }
-  //= rfc9260#3.3.11/first
+  //= rfc9260#4/t1-again
+  //= rfc9260#3.2.2/cookie-echo-first
   association.control.unshift(encodeCookieEcho(cookie));
   awaitCookieAck(association, cookie, transfer, transmissions + 1, nowMs);
 }

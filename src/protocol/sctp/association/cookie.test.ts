@@ -55,7 +55,7 @@ describe("a cookie", () => {
     }
   });
 
-  test("outlives its key by one change of keys, and not by two", () => {
+  test("outlives its key by one change of keys, and not by two [rfc9260#5.1.3/key-changes]", () => {
     const jar = newJar();
     jar.seal(FIELDS, BINDING, 0);
     const cookie = jar.seal(FIELDS, BINDING, 599_999);

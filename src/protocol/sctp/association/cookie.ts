@@ -129,6 +129,7 @@ export class CookieJar {
       // A key that has not signed for one whole life has no cookie out there that is still good.
       const tooOld = current === undefined || nowMs - current.bornMs >= 2 * this.#keyLifeMs;
       this.#previous = tooOld ? undefined : current;
+      //= rfc9260#5.1.3/key-changes
       current = { number: (current?.number ?? 0) + 1, secret: this.#random(KEY_BYTES), bornMs: nowMs };
       this.#current = current;
     }

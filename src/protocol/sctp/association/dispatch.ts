@@ -1,7 +1,7 @@
 /** Gives each chunk of a packet with the right tag to its procedure, and each timer to its own. */
 
 import { causeName, unrecognizedChunkType } from "../causes.ts";
-import { decodeCauses, encodeError } from "../chunks/abort.ts";
+import { type CausesChunk, decodeCauses, encodeError } from "../chunks/abort.ts";
 import { isBare } from "../chunks/bare.ts";
 import { decodeData } from "../chunks/data.ts";
 import type { ChunkDecoded } from "../chunks/decoded.ts";
@@ -14,7 +14,7 @@ import type { RawChunk } from "../tlv.ts";
 import type { Association } from "./association.ts";
 import { handleCookieAck, handleInitAck, handleStaleCookie, onT1Cookie, onT1Init } from "./connect.ts";
 import { handleHeartbeat, handleHeartbeatAck, onHeartbeat, onHeartbeatAnswer } from "./heartbeat.ts";
-import { handleShutdown, handleShutdownAck, handleShutdownComplete, onT2, onT5 } from "./shutdown.ts";
+import { handleShutdown, handleShutdownAck, handleShutdownComplete, noteSignOfLife, onT2, onT5 } from "./shutdown.ts";
 import type { TimerName } from "./timers.ts";
 import { afterDataPacket, handleData, handleSack, onSackTimer, onT3 } from "./transfer.ts";
 
@@ -34,8 +34,10 @@ export function isBadlyBundled(chunks: readonly RawChunk[]): boolean {
 
 /** Takes the chunks of a packet in their order. */
 export function handleChunks(association: Association, chunks: readonly RawChunk[], nowMs: number): void {
+  association.beginAnswers();
   let hasData = false;
   let hasSack = false;
+  //= rfc9260#6.10/in-order
   for (const chunk of chunks) {
     if (association.state.name === "CLOSED") return;
     if (chunk.type === ChunkType.Data) hasData = true;
@@ -51,6 +53,7 @@ export function handleChunks(association: Association, chunks: readonly RawChunk
   }
   if (association.state.name === "CLOSED") return;
   if (hasData) afterDataPacket(association, nowMs);
+  noteSignOfLife(association, nowMs);
   association.deliver();
 }
 
@@ -79,22 +82,23 @@ function handleChunk(association: Association, chunk: RawChunk, nowMs: number): 
     case ChunkType.HeartbeatAck:
       return decoded(decodeHeartbeat(chunk), (heartbeat) => handleHeartbeatAck(association, heartbeat, nowMs));
     case ChunkType.Abort:
-      handleAbort(association, chunk);
+      //= rfc9260#3.3.7/format
+      decoded(decodeCauses(chunk), (abort) => handleAbort(association, abort));
+      // What stands behind an ABORT does not count; with the T bit, not even its tag would be right.
       return false;
     case ChunkType.Shutdown:
       return decoded(decodeShutdown(chunk), (shutdown) => handleShutdown(association, shutdown, nowMs));
     case ChunkType.ShutdownAck:
       return bare(() => handleShutdownAck(association));
     case ChunkType.Error:
-      handleError(association, chunk, nowMs);
-      return true;
+      return decoded(decodeCauses(chunk), (error) => handleError(association, error, nowMs));
     case ChunkType.CookieAck:
       return bare(() => handleCookieAck(association, nowMs));
     case ChunkType.ShutdownComplete:
       return bare(() => handleShutdownComplete(association));
     case ChunkType.Init:
     case ChunkType.CookieEcho:
-      //= rfc9260#3.3.11/first
+      //= rfc9260#3.2.2/cookie-echo-first
       // INIT alone, and COOKIE ECHO at the head of its packet, never come here.
       association.host.count("unexpected-chunk");
       return true;
@@ -105,27 +109,25 @@ function handleChunk(association: Association, chunk: RawChunk, nowMs: number): 
 
 function handleUnknown(association: Association, { type, bytes }: RawChunk): boolean {
   association.host.count("unknown-chunk");
-  const isPeerKnown = association.peerTag !== 0;
+  const { name } = association.state;
+  //= rfc9260#5.1/nothing-before-cookie-ack
+  const isUp = name !== "COOKIE-WAIT" && name !== "COOKIE-ECHOED";
   //= rfc9260#3.2/report
-  if ((type & REPORT_BIT) !== 0 && isPeerKnown) association.control.push(encodeError([unrecognizedChunkType(bytes)]));
+  if ((type & REPORT_BIT) !== 0 && isUp) association.answer(encodeError([unrecognizedChunkType(bytes)]));
   //= rfc9260#3.2/stop
   return (type & SKIP_BIT) !== 0;
 }
 
 /** ABORT with a tag that §8.5.1 allows. */
-export function handleAbort(association: Association, chunk: RawChunk): void {
-  const result = decodeCauses(chunk);
-  const cause = result.kind === "done" ? result.value.causes[0] : undefined;
+function handleAbort(association: Association, { causes: [cause] }: CausesChunk): void {
   //= rfc9260#9.1/remove
   //= rfc9260#3.3.7/no-answer
   association.close("peer-aborted", cause === undefined ? "no cause given" : causeName(cause.type));
 }
 
 /** ERROR. Nothing but a stale cookie concerns us: we send nothing that a peer could complain about and live on. */
-function handleError(association: Association, chunk: RawChunk, nowMs: number): void {
-  const result = decodeCauses(chunk);
-  const isStale = result.kind === "done" && result.value.causes.some(({ type }) => type === CauseCode.StaleCookie);
-  if (isStale) handleStaleCookie(association, nowMs);
+function handleError(association: Association, { causes }: CausesChunk, nowMs: number): void {
+  if (causes.some(({ type }) => type === CauseCode.StaleCookie)) handleStaleCookie(association, nowMs);
 }
 
 const TIMER_ACTIONS: Readonly<Record<TimerName, (association: Association, nowMs: number) => void>> = {

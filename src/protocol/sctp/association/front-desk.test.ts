@@ -22,10 +22,11 @@ function causesOf(replies: readonly Reply[], type: number): number[] {
   return decoded.kind === "done" ? decoded.value.causes.map((cause) => cause.type) : [];
 }
 
+const NONE = new Uint8Array(0);
 const NOTHING = { associations: 0, sendBytes: 0, receiveBytes: 0 };
 
 describe("INIT", () => {
-  test("is answered with the peer's tag, and leaves nothing behind [rfc9260#5.1/init-ack-tag] [rfc9260#5.1.3/no-state]", () => {
+  test("is answered with the peer's tag, and leaves nothing behind [rfc9260#5.1/init-ack-tag] [rfc9260#5.1/no-state]", () => {
     const peer = new RawPeer();
     const reply = peer.sendInit();
     expect(reply.verificationTag).toBe(PEER_INIT.initiateTag);
@@ -35,7 +36,16 @@ describe("INIT", () => {
     expect(peer.endpoint.spent.size).toBe(0);
   });
 
-  test("our tags are random and never 0 [rfc9260#5.3.1/tag]", () => {
+  test("neither ours nor our INIT ACK lists an address [rfc6951#5.7/no-addresses]", () => {
+    const caller = new RawPeer();
+    caller.endpoint.connect(caller.path, 1, 2, caller.nowMs);
+    const initAck = new RawPeer().sendInit();
+    const lists = [...caller.drain(), initAck].map(({ chunks }) => decodeTlvs((chunks[0]?.value ?? NONE).subarray(16)));
+    const types = lists.map((list) => (list.kind === "done" ? list.value.map(({ type }) => type) : []));
+    expect(types).toEqual([[], [ParameterType.StateCookie]]);
+  });
+
+  test("our tags are random and never 0 [rfc9260#5.3.1/tag] [rfc9260#5.3.1/new-tag]", () => {
     const numbers = [0, 0, 0, 0, 7, 7, 7, 7];
     const random = (count: number) => Uint8Array.from({ length: count }, () => numbers.shift() ?? 1);
     const peer = new RawPeer({ random });
@@ -60,7 +70,7 @@ describe("INIT", () => {
     expect(peer.endpoint.counters().oddities["bad-init"]).toBe(1);
   });
 
-  test("in a packet with a tag is ignored [rfc9260#8.5.1/init-tag]", () => {
+  test("in a packet with a tag is ignored [rfc9260#12.3/init-tag]", () => {
     const peer = new RawPeer();
     expect(peer.sendTagged(5, encodeInit(ChunkType.Init, PEER_INIT, []))).toEqual([]);
   });
@@ -85,12 +95,20 @@ describe("INIT", () => {
     peer.sendInit();
   });
 
-  test("with an address by name is answered with ABORT, Unresolvable Address [rfc9260#3.3.2.1.2/host-name]", () => {
+  test("with an address by name is answered with ABORT, Unresolvable Address [rfc9260#3.3.2.1.4/host-name]", () => {
     const peer = new RawPeer();
     const name = encodeTlv(ParameterType.HostNameAddress, new TextEncoder().encode("a.example\0"));
     expect(causesOf(peer.sendPacket(peer.initPacket([name])), ChunkType.Abort)).toEqual([
       CauseCode.UnresolvableAddress,
     ]);
+  });
+
+  test("with addresses: the one that it came from is the peer's all the same [rfc9260#5.1.2/source-address]", () => {
+    const peer = new RawPeer();
+    expect(peer.sendInit([encodeTlv(ParameterType.Ipv4Address, Uint8Array.of(198, 51, 100, 1))]).to).toEqual(peer.path);
+    expect(only(peer.send(encodeCookieEcho(peer.cookie))).to).toEqual(peer.path);
+    peer.endpoint.send(peer.association, Uint8Array.of(1), peer.nowMs);
+    expect(only(peer.drain()).to).toEqual(peer.path);
   });
 
   test("unknown parameters come back in the INIT ACK, as their upper bits ask [rfc9260#3.2.2/report-init]", () => {
@@ -196,7 +214,7 @@ describe("INIT where there is an association", () => {
 });
 
 describe("COOKIE ECHO", () => {
-  test("brings up the association; DATA may follow in the packet [rfc9260#5.1/cookie-ack]", () => {
+  test("brings up the association; DATA may follow in the packet [rfc9260#5.1/cookie-ack] [rfc9260#6.10/in-order]", () => {
     const peer = new RawPeer();
     peer.sendInit();
     const replies = peer.send(encodeCookieEcho(peer.cookie), peer.data(0));
@@ -205,14 +223,14 @@ describe("COOKIE ECHO", () => {
     expect(peer.story).toEqual(["connected", "message"]);
   });
 
-  test("anywhere but at the head of its packet is thrown away [rfc9260#3.3.11/first]", () => {
+  test("anywhere but at the head of its packet is thrown away [rfc9260#3.2.2/cookie-echo-first]", () => {
     const peer = new RawPeer();
     peer.establish();
     expect(only(peer.send(peer.data(0), encodeCookieEcho(peer.cookie))).types).toEqual([ChunkType.Sack]);
     expect(peer.endpoint.counters().oddities["unexpected-chunk"]).toBe(1);
   });
 
-  test("once more: COOKIE ACK is first in its packet, whatever else is to be sent [rfc9260#3.3.12/first]", () => {
+  test("once more: COOKIE ACK is first in its packet, whatever else is to be sent [rfc9260#5.1.5/cookie-ack-first]", () => {
     const peer = new RawPeer();
     peer.establish();
     peer.endpoint.handlePacket(peer.packet([encodeHeartbeat(Uint8Array.of(1))]), peer.path, peer.nowMs);

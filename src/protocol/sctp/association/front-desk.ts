@@ -69,7 +69,7 @@ export function answerInit(
     association.control.push(encodeShutdownAck());
     desk.wantsTransmission(association);
   } else {
-    //= rfc9260#5.1.3/no-state
+    //= rfc9260#5.1/no-state
     const own = association === undefined ? strangerNumbers(desk) : numbersFor(desk, association);
     sendInitAck(desk, packet, judgement.init, from, own, nowMs);
   }
@@ -93,7 +93,7 @@ function judgeInit(
   from: Path,
   association: Association | undefined,
 ): Judgement {
-  //= rfc9260#8.5.1/init-tag
+  //= rfc9260#12.3/init-tag
   if (packet.verificationTag !== 0) return { kind: "ignore", oddity: "wrong-tag" };
   const decoded = decodeInit(chunk);
   if (decoded.kind === "invalid") return { kind: "ignore", oddity: "malformed-chunk" };
@@ -108,7 +108,7 @@ function judgeInit(
     causes,
   });
   if (!isAcceptable(init)) return refuse("bad-init", invalidMandatoryParameter());
-  //= rfc9260#3.3.2.1.2/host-name
+  //= rfc9260#3.3.2.1.4/host-name
   const { hostName } = init.parameters;
   if (hostName !== undefined) return refuse("bad-init", unresolvableAddress(hostName));
   if (association !== undefined) {
@@ -227,6 +227,7 @@ function acceptNew(
 
 /** Makes the association that a cookie describes. */
 function establishFrom(desk: Desk, packet: Packet, cookie: CookieFields, from: Path, nowMs: number): Association {
+  //= rfc9260#5.1.2/source-address
   const association = desk.open({
     role: "server",
     path: { address: from.address, udpPort: from.udpPort },
@@ -251,7 +252,7 @@ function acknowledgeCookie(desk: Desk, association: Association, cookie: CookieF
 /** Action (D): the cookie of the association itself. */
 function acceptMatching(desk: Desk, association: Association, nowMs: number): Association {
   if (association.state.name === "COOKIE-ECHOED") establish(association, association.state.transfer, nowMs);
-  //= rfc9260#3.3.12/first
+  //= rfc9260#5.1.5/cookie-ack-first
   association.control.unshift(encodeCookieAck());
   desk.wantsTransmission(association);
   return association;

@@ -53,7 +53,7 @@ export function handleHeartbeat(association: Association, heartbeat: HeartbeatCh
     association.host.count("unexpected-chunk");
     return;
   }
-  association.control.push(encodeHeartbeatAck(heartbeat));
+  association.answer(encodeHeartbeatAck(heartbeat));
 }
 
 /** The peer answers. Anything but the echo of the last question is thrown away. */

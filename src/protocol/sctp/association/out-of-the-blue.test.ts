@@ -31,7 +31,12 @@ describe("out of the blue", () => {
 
   test("SHUTDOWN ACK is answered with SHUTDOWN COMPLETE, T bit, the same tag [rfc9260#8.4/shutdown-ack]", () => {
     const peer = new RawPeer();
-    expect(summary(peer.sendTagged(TAG, encodeShutdownAck()))).toEqual([[ChunkType.ShutdownComplete], TAG, 1]);
+    const error = encodeError([protocolViolation("so there")]);
+    for (const chunks of [[], [error], [encodeCookieAck()]]) {
+      const replies = peer.sendTagged(TAG, ...chunks, encodeShutdownAck());
+      expect(summary(replies)).toEqual([[ChunkType.ShutdownComplete], TAG, 1]);
+    }
+    expect(peer.sendTagged(TAG, encodeShutdownAck(), encodeAbort(false, []))).toEqual([]);
   });
 
   test.each([
@@ -46,6 +51,14 @@ describe("out of the blue", () => {
     const peer = new RawPeer();
     expect(summary(peer.sendTagged(TAG, chunk))).toEqual([[ChunkType.Abort], TAG, 1]);
     expect(peer.endpoint.holdings().associations).toBe(0);
+  });
+
+  test("with the tag 0, nothing but INIT is answered [rfc9260#8.5.1/zero-tag]", () => {
+    const peer = new RawPeer();
+    for (const chunk of [peer.data(0), encodeHeartbeat(Uint8Array.of(1)), encodeShutdownAck(), peer.initAck()]) {
+      expect(peer.sendTagged(0, chunk)).toEqual([]);
+    }
+    expect(peer.endpoint.counters().oddities["wrong-tag"]).toBe(4);
   });
 
   test("an ABORT anywhere in the packet keeps us silent", () => {
@@ -63,6 +76,8 @@ describe("out of the blue", () => {
     const peer = new RawPeer();
     peer.beConnected();
     expect(summary(peer.sendTagged(TAG, encodeShutdownAck()))).toEqual([[ChunkType.ShutdownComplete], TAG, 1]);
+    const error = encodeError([protocolViolation("so there")]);
+    expect(summary(peer.sendTagged(TAG, error, encodeShutdownAck()))[0]).toEqual([ChunkType.ShutdownComplete]);
     expect(peer.story).toEqual([]);
   });
 });
@@ -107,19 +122,42 @@ describe("the verification tag", () => {
     expect(outcomes).toEqual(["closed: peer-aborted", "connected", "connected", "closed: peer-aborted"]);
   });
 
-  test("our ABORT has the peer's tag, and is the last word [rfc9260#9.1/abort-with-tag]", () => {
+  test("a reflected ABORT behind other chunks is thrown away with them: one of the two has the wrong tag", () => {
+    for (const peers of [false, true]) {
+      const peer = new RawPeer();
+      peer.establish();
+      const tag = peers ? peer.init.initiateTag : peer.endpointTag;
+      expect(peer.sendTagged(tag, peer.data(0), encodeAbort(true, []))).toEqual([]);
+      expect(peer.story).toEqual(["connected"]);
+    }
+  });
+
+  test("ABORT with a cause that cannot be is thrown away [rfc9260#3.3.7/format]", () => {
+    const peer = new RawPeer();
+    peer.establish();
+    const bad = (flags: number) => encodeChunk(ChunkType.Abort, flags, Uint8Array.of(0, 12, 0, 3));
+    expect(peer.send(bad(0))).toEqual([]);
+    // And what stands behind it with it: with the T bit, the tag is not the one for DATA.
+    expect(peer.sendTagged(peer.init.initiateTag, bad(1), peer.data(0))).toEqual([]);
+    expect(peer.story).toEqual(["connected"]);
+    expect(peer.endpoint.counters().oddities["malformed-chunk"]).toBe(2);
+  });
+
+  test("our ABORT has the peer's tag, says that the user wanted it, and is the last word [rfc9260#9.1/abort-with-tag] [rfc9260#9.1/user-cause]", () => {
     const peer = new RawPeer();
     const id = peer.establish();
     peer.endpoint.send(id, Uint8Array.of(1), peer.nowMs);
     peer.endpoint.abort(id, peer.nowMs);
-    expect(summary(peer.drain())).toEqual([[ChunkType.Abort], peer.init.initiateTag, 0]);
+    const replies = peer.drain();
+    expect(summary(replies)).toEqual([[ChunkType.Abort], peer.init.initiateTag, 0]);
+    expect(only(replies).chunks[0]?.value).toEqual(userInitiatedAbort());
     expect(peer.story).toEqual(["connected", "closed: aborted"]);
     expect(peer.wait(3_600_000)).toEqual([]);
   });
 });
 
 describe("bundling", () => {
-  test("INIT, INIT ACK and SHUTDOWN COMPLETE in company are thrown away [rfc9260#6.10/alone-receive]", () => {
+  test("INIT, INIT ACK and SHUTDOWN COMPLETE in company are thrown away [rfc9260#12.3/init-alone]", () => {
     const peer = new RawPeer();
     const init = encodeInit(ChunkType.Init, peer.init, []);
     expect(peer.sendTagged(0, init, peer.data(0))).toEqual([]);
@@ -129,7 +167,7 @@ describe("bundling", () => {
     expect(peer.endpoint.counters().oddities.bundled).toBe(4);
   });
 
-  test("what cannot be cut into chunks is thrown away before anything of it is believed", () => {
+  test("what cannot be cut into chunks is thrown away before anything of it is believed [rfc9260#6.10/partial]", () => {
     const peer = new RawPeer();
     peer.establish();
     for (const length of [0, 3, 5, 0xffff]) {

@@ -21,30 +21,27 @@ function isStaleCookieError(chunk: RawChunk): boolean {
   return result.kind === "done" && result.value.causes.some(({ type }) => type === CauseCode.StaleCookie);
 }
 
-/** Chunks whose packet must not be answered, or two endpoints without a memory would never stop. */
-function isFinal(chunk: RawChunk): boolean {
-  const { type } = chunk;
-  return (
-    //= rfc9260#8.4/abort-silent
-    type === ChunkType.Abort ||
-    //= rfc9260#8.4/complete-silent
-    type === ChunkType.ShutdownComplete ||
-    //= rfc9260#8.4/cookie-ack-silent
-    type === ChunkType.CookieAck ||
-    isStaleCookieError(chunk)
-  );
+/** The answer to a packet that has these chunks; `undefined` where one would go on for ever. The rules in their order. */
+function answerTo(chunks: readonly RawChunk[]): Uint8Array | undefined {
+  const has = (type: ChunkType): boolean => chunks.some((chunk) => chunk.type === type);
+  //= rfc9260#8.4/abort-silent
+  if (has(ChunkType.Abort)) return undefined;
+  //= rfc9260#8.4/shutdown-ack
+  if (has(ChunkType.ShutdownAck)) return encodeShutdownComplete(true);
+  //= rfc9260#8.4/complete-silent
+  if (has(ChunkType.ShutdownComplete)) return undefined;
+  //= rfc9260#8.4/cookie-ack-silent
+  if (has(ChunkType.CookieAck) || chunks.some(isStaleCookieError)) return undefined;
+  //= rfc9260#8.4/otherwise-abort
+  return encodeAbort(true, []);
 }
 
 /** Answers a packet for which there is no association, and that brings none into being. */
 export function answerOutOfTheBlue(answerer: Answerer, packet: Packet, from: Path): void {
   answerer.count("out-of-the-blue");
   const { chunks, verificationTag } = packet;
-  if (chunks.some(isFinal)) return;
-  //= rfc9260#8.4/shutdown-ack
-  const isShutdownAck = chunks[0]?.type === ChunkType.ShutdownAck;
-  //= rfc9260#8.4/otherwise-abort
-  const chunk = isShutdownAck ? encodeShutdownComplete(true) : encodeAbort(true, []);
-  answerer.reply(from, packet, verificationTag, chunk);
+  const answer = answerTo(chunks);
+  if (answer !== undefined) answerer.reply(from, packet, verificationTag, answer);
 }
 
 /** Whether the packet carries a tag that makes it part of the association. If not, it has been dealt with. */
@@ -58,13 +55,16 @@ export function hasRightTag(answerer: Answerer, association: Association, packet
   //= rfc9260#8.5.1/shutdown-complete-tag
   const expected = carriesTBit && isReflected ? peerTag : localTag;
   const isConnecting = state.name === "COOKIE-WAIT" || state.name === "COOKIE-ECHOED";
-  if (first?.type === ChunkType.ShutdownAck && isConnecting) {
+  if (isConnecting && chunks.some(({ type }) => type === ChunkType.ShutdownAck)) {
     //= rfc9260#8.5.1/shutdown-ack-connecting
     answerOutOfTheBlue(answerer, packet, from);
     return false;
   }
+  const hidesReflected = chunks.some(
+    ({ type, flags }, at) => at > 0 && type === ChunkType.Abort && (flags & T_BIT) !== 0,
+  );
   // 0 stands for a peer's tag that we do not know yet.
-  if (expected !== 0 && verificationTag === expected) return true;
+  if (expected !== 0 && verificationTag === expected && !hidesReflected) return true;
   //= rfc9260#8.5/wrong-tag
   answerer.count("wrong-tag");
   return false;

@@ -2,9 +2,12 @@ import { describe, expect, test } from "bun:test";
 import { chunksOf, only, onlyChunk, RawPeer, type Reply } from "../../../../test/support/sctp-raw-peer.ts";
 import { encodeCookieAck, encodeShutdownAck, encodeShutdownComplete } from "../chunks/bare.ts";
 import { DataFlag, decodeData } from "../chunks/data.ts";
+import { encodeHeartbeat } from "../chunks/heartbeat.ts";
+import { encodeSack } from "../chunks/sack.ts";
 import { decodeShutdown, encodeShutdown } from "../chunks/shutdown.ts";
 import { ChunkType } from "../constants.ts";
 import { tsnAdd } from "../serial.ts";
+import type { RawChunk } from "../tlv.ts";
 
 function established(options: ConstructorParameters<typeof RawPeer>[0] = {}): RawPeer {
   const peer = new RawPeer(options);
@@ -15,6 +18,13 @@ function established(options: ConstructorParameters<typeof RawPeer>[0] = {}): Ra
 /** SHUTDOWN that acknowledges up to the endpoint's TSN `distance` after its first. */
 function shutdown(peer: RawPeer, distance = -1): Uint8Array {
   return encodeShutdown(tsnAdd(peer.endpointTsn, distance));
+}
+
+const NO_GAPS = { aRwnd: 100_000, gapAckBlocks: [], duplicateTsns: [] };
+
+function firstByteOf(chunk: RawChunk): number | undefined {
+  const decoded = decodeData(chunk);
+  return decoded.kind === "done" ? decoded.value.userData[0] : undefined;
 }
 
 /** The endpoint shuts down, and has sent SHUTDOWN. */
@@ -38,7 +48,7 @@ describe("we shut down", () => {
     expect(peer.story).toEqual(["connected", "closed: shutdown"]);
   });
 
-  test("after all that was accepted is acknowledged; its last DATA has the I bit [rfc9260#9.2/drain-first] [rfc9260#9.2/i-bit]", () => {
+  test("after all that was accepted is acknowledged; its last DATA has the I bit [rfc9260#9.2/drain-first] [rfc9260#6.1/i-bit]", () => {
     const peer = established();
     const id = peer.association;
     peer.endpoint.send(id, Uint8Array.of(1), peer.nowMs);
@@ -80,6 +90,24 @@ describe("we shut down", () => {
     expect(peer.story).toEqual(["connected", "closed: unreachable"]);
   });
 
+  test("any packet of the peer's gives it time [rfc9260#9.2/any-packet]", () => {
+    const { peer } = shuttingDown();
+    peer.wait(900);
+    expect(types(peer.send(encodeHeartbeat(Uint8Array.of(1))))).toEqual([[ChunkType.HeartbeatAck]]);
+    expect(peer.wait(999)).toEqual([]);
+    expect(types(peer.wait(1))).toEqual([[ChunkType.Shutdown]]);
+
+    const slow = established({ timing: { rtoMaxMs: 1_000 } });
+    slow.endpoint.shutdown(slow.association, slow.nowMs);
+    for (let count = 0; count < 20; count++) {
+      slow.wait(9_000);
+      slow.send(encodeHeartbeat(Uint8Array.of(1)));
+    }
+    expect(slow.story).toEqual(["connected"]);
+    slow.wait(11_000);
+    expect(slow.story).toEqual(["connected", "closed: unreachable"]);
+  });
+
   test("T5 ends what takes too long, the draining too, with ABORT [rfc9260#9.2/guard]", () => {
     const peer = established({ timing: { shutdownGuardMs: 5_000 } });
     peer.endpoint.send(peer.association, Uint8Array.of(1), peer.nowMs);
@@ -119,7 +147,20 @@ describe("the peer shuts down", () => {
     expect(peer.endpoint.holdings().sendBytes).toBe(0);
   });
 
-  test("a SHUTDOWN that acknowledges what was never sent: ABORT", () => {
+  test("it takes nothing back that gap ack blocks have acknowledged [rfc9260#3.3.8/no-renege]", () => {
+    const peer = established();
+    for (let index = 0; index < 3; index++) {
+      peer.endpoint.send(peer.association, new Uint8Array(1_000).fill(index), peer.nowMs);
+    }
+    peer.drain();
+    peer.send(encodeSack({ ...NO_GAPS, cumulativeTsnAck: peer.endpointTsn, gapAckBlocks: [{ start: 2, end: 2 }] }));
+    peer.send(shutdown(peer, 0));
+    // Only the second chunk is sent again.
+    expect(chunksOf(peer.wait(1_500), ChunkType.Data).map(firstByteOf)).toEqual([1]);
+    expect(chunksOf(peer.send(shutdown(peer, 1)), ChunkType.Data).map(firstByteOf)).toEqual([]);
+  });
+
+  test("a SHUTDOWN that acknowledges what was never sent: ABORT [rfc9260#12.4/unsent-tsn]", () => {
     const peer = established();
     expect(types(peer.send(shutdown(peer, 5)))).toEqual([[ChunkType.Abort]]);
   });
@@ -182,7 +223,7 @@ describe("both shut down", () => {
     expect(peer.story).toEqual(["connected", "closed: shutdown"]);
   });
 
-  test("SHUTDOWN while we still send: we go on sending, then SHUTDOWN ACK", () => {
+  test("SHUTDOWN while we still send: we go on sending, then SHUTDOWN ACK [rfc9260#6/send-states] [rfc9260#6/sack-states]", () => {
     const peer = established();
     peer.endpoint.send(peer.association, Uint8Array.of(1), peer.nowMs);
     peer.endpoint.shutdown(peer.association, peer.nowMs);

@@ -46,8 +46,16 @@ function enterShutdownAckSent(association: Association, { transfer }: OpenState)
 }
 
 /** Starts T2-shutdown, or starts it again. */
-export function startT2(association: Association, nowMs: number): void {
+function startT2(association: Association, nowMs: number): void {
   association.timers.start("t2-shutdown", nowMs + association.rto.currentMs);
+}
+
+/** A packet of the peer's has been taken: it is still there, and may need more time for what it has to send. */
+export function noteSignOfLife(association: Association, nowMs: number): void {
+  if (association.state.name !== "SHUTDOWN-SENT") return;
+  //= rfc9260#9.2/any-packet
+  association.clearErrors();
+  startT2(association, nowMs);
 }
 
 /** T2-shutdown expired: says it again. */

@@ -8,7 +8,7 @@ export type TimerName =
   | "t1-cookie"
   /** T2-shutdown: SHUTDOWN or SHUTDOWN ACK was not answered (§9.2). */
   | "t2-shutdown"
-  /** T3-rtx: DATA was not acknowledged (§6.3). */
+  /** T3-rtx: DATA was not acknowledged (§6.3), or waits for the peer's window (§6.1). */
   | "t3-rtx"
   /** T5-shutdown-guard: the whole of the shutdown takes too long (§9.2). */
   | "t5-guard"

@@ -42,7 +42,7 @@ function warm(options: ConstructorParameters<typeof RawPeer>[0] = {}): RawPeer {
 }
 
 describe("SACK", () => {
-  test("for the very first DATA goes at once, from the peer's initial TSN on [rfc9260#5.1/first-data] [rfc9260#5.1/initial-tsn]", () => {
+  test("for the very first DATA goes at once, from the peer's initial TSN on [rfc9260#5.1/first-data] [rfc9260#3.3.4/before-data]", () => {
     const peer = established();
     expect(sackIn(peer.send(peer.data(0)))).toMatchObject({ cumulativeTsnAck: peer.tsn(0), gapAckBlocks: [] });
     expect(peer.send(peer.data(1))).toEqual([]);
@@ -106,7 +106,7 @@ describe("SACK", () => {
     expect(sackIn(peer.send(peer.data(2))).duplicateTsns).toEqual([]);
   });
 
-  test("rides with DATA", () => {
+  test("rides with DATA [rfc9260#6.1/sack-rides]", () => {
     const peer = warm();
     peer.send(peer.data(1));
     peer.endpoint.send(peer.association, Uint8Array.of(1), peer.nowMs);
@@ -124,7 +124,7 @@ describe("SACK", () => {
 });
 
 describe("the receive window", () => {
-  test("shut: DATA is dropped, and a SACK says so at once [rfc9260#6.2/zero-window-drop]", () => {
+  test("shut: DATA is dropped, and a SACK says so at once; open again, one says that [rfc9260#6.2/zero-window-drop] [rfc9260#6.2/window-update]", () => {
     const peer = established({ limits: { receiveWindowBytes: 3_000, messageBytesMax: 1_500 } });
     const id = peer.association;
     peer.endpoint.pause(id);
@@ -214,8 +214,32 @@ describe("DATA", () => {
   });
 });
 
+describe("answers", () => {
+  const many = (chunk: Uint8Array) => Array.from({ length: 200 }, () => chunk);
+
+  test.each([
+    ["reports of chunks", many(encodeChunk(0xfe, 0, Uint8Array.of(1)))],
+    ["heartbeats", many(encodeHeartbeat(new Uint8Array(50)))],
+    ["a heartbeat longer than a packet", [encodeHeartbeat(new Uint8Array(2_000)), encodeHeartbeat(Uint8Array.of(1))]],
+  ])("to one packet are one packet: %s [rfc9260#12.4/one-answer]", (_, chunks) => {
+    const peer = warm();
+    const replies = peer.send(...chunks);
+    expect(replies.length).toBe(1);
+    // And the next packet is answered like the first.
+    expect(peer.send(...chunks).map(({ types }) => types)).toEqual(replies.map(({ types }) => types));
+  });
+
+  test("to one packet are one packet: streams that we do not have, with their SACK", () => {
+    const peer = warm();
+    const data = Array.from({ length: 200 }, (_, index) => peer.data(1 + index, { streamId: 1 + index }));
+    const replies = peer.send(...data, encodeHeartbeat(Uint8Array.of(1)));
+    expect(replies.filter(({ types }) => types.some((type) => type !== ChunkType.Sack)).length).toBe(1);
+    expect(sackIn([...replies, ...peer.wait(200)]).cumulativeTsnAck).toBe(peer.tsn(200));
+  });
+});
+
 describe("sending", () => {
-  test("goes out in the order of TSNs, control chunks before DATA [rfc9260#6.1/next-tsn] [rfc9260#6.10/control-first]", () => {
+  test("goes out in the order of TSNs, control chunks before DATA [rfc9260#3.3.1/next-tsn] [rfc9260#6.10/control-first]", () => {
     const peer = warm();
     peer.endpoint.send(peer.association, Uint8Array.of(1), peer.nowMs);
     peer.endpoint.send(peer.association, Uint8Array.of(2), peer.nowMs);
@@ -248,6 +272,19 @@ describe("sending", () => {
     expect(tsnsIn(peer, peer.wait(2_000))).toEqual([1]);
   });
 
+  test("T3 starts again when the lowest TSN goes again, and not when anything else goes [rfc9260#6.1/t3-start]", () => {
+    const peer = established();
+    for (let index = 0; index < 4; index++) peer.endpoint.send(peer.association, new Uint8Array(700), peer.nowMs);
+    expect(tsnsIn(peer, peer.drain())).toEqual([0, 1, 2, 3]);
+    peer.nowMs += 500;
+    for (const end of [2, 3]) peer.send(peer.sack(-1, { gapAckBlocks: [{ start: 2, end }] }));
+    peer.endpoint.send(peer.association, Uint8Array.of(9), peer.nowMs);
+    expect(tsnsIn(peer, peer.drain())).toEqual([4]);
+    expect(peer.endpoint.pollTimeout()).toBe(2_000);
+    expect(tsnsIn(peer, peer.send(peer.sack(-1, { gapAckBlocks: [{ start: 2, end: 4 }] })))).toEqual([0]);
+    expect(peer.endpoint.pollTimeout()).toBe(2_500);
+  });
+
   test("the answer to the heartbeat that goes with T3 brings the RTO down [rfc9260#8.3/answered]", () => {
     const peer = established();
     peer.endpoint.send(peer.association, Uint8Array.of(1), peer.nowMs);
@@ -273,6 +310,19 @@ describe("sending", () => {
     expect(tsnsIn(peer, missing(3)).includes(0)).toBe(false);
     expect(tsnsIn(peer, missing(4))).toContain(0);
     expect(tsnsIn(peer, missing(5)).includes(0)).toBe(false);
+  });
+
+  test("after T3 one packet is on its way, until an acknowledgement comes [rfc9260#7.2.1/after-timeout]", () => {
+    const peer = established();
+    // Both fit into one packet, but not beside the heartbeat that goes with T3.
+    for (const bytes of [584, 564]) peer.endpoint.send(peer.association, new Uint8Array(bytes), peer.nowMs);
+    expect(only(peer.drain()).types).toEqual([ChunkType.Data, ChunkType.Data]);
+    expect(peer.wait(1_000).map(({ types }) => types)).toEqual([[ChunkType.Heartbeat, ChunkType.Data]]);
+    peer.endpoint.send(peer.association, Uint8Array.of(1), peer.nowMs);
+    expect(peer.drain()).toEqual([]);
+    expect(tsnsIn(peer, peer.send(peer.sack(-1)))).toEqual([]);
+    expect(tsnsIn(peer, peer.wait(2_000))).toEqual([0]);
+    expect(tsnsIn(peer, peer.send(peer.sack(0)))).toEqual([1, 2]);
   });
 
   test("what the peer takes back is watched over again [rfc9260#6.3.2/reneged]", () => {
@@ -314,7 +364,7 @@ describe("sending", () => {
     expect(peer.endpoint.counters().oddities["unexpected-chunk"]).toBe(1);
   });
 
-  test("a SACK for what was never sent: ABORT", () => {
+  test("a SACK for what was never sent: ABORT [rfc9260#12.4/unsent-tsn]", () => {
     const peer = established();
     expect(causeIn(peer.send(peer.sack(0)), ChunkType.Abort)).toBe(CauseCode.ProtocolViolation);
   });
@@ -325,11 +375,37 @@ describe("sending", () => {
     peer.establish();
     for (let index = 0; index < 3; index++) peer.endpoint.send(peer.association, new Uint8Array(900), peer.nowMs);
     expect(tsnsIn(peer, peer.drain())).toEqual([0, 1]);
-    expect(tsnsIn(peer, peer.send(peer.sack(1, { aRwnd: 0 })))).toEqual([2]);
+    expect(tsnsIn(peer, peer.send(peer.sack(1, { aRwnd: 0 })))).toEqual([]);
+    expect(tsnsIn(peer, peer.wait(1_000))).toEqual([2]);
     peer.endpoint.send(peer.association, new Uint8Array(900), peer.nowMs);
     expect(peer.drain()).toEqual([]);
     // The window opens.
     expect(tsnsIn(peer, peer.send(peer.sack(2, { aRwnd: 5_000 })))).toEqual([3]);
+  });
+
+  test("a shut window is asked an RTO later, then at times that double, and not when it opens before [rfc9260#6.1/probe-after-rto]", () => {
+    const peer = established();
+    const id = peer.association;
+    peer.endpoint.send(id, new Uint8Array(900), peer.nowMs);
+    peer.drain();
+    peer.send(peer.sack(0, { aRwnd: 0 }));
+    peer.endpoint.send(id, new Uint8Array(900), peer.nowMs);
+    expect(peer.drain()).toEqual([]);
+    const probes = [0, 1, 2, 3].map(() => {
+      const before = peer.nowMs;
+      while (tsnsIn(peer, peer.wait(100)).length === 0);
+      peer.send(peer.sack(0, { aRwnd: 0 }));
+      return peer.nowMs - before;
+    });
+    expect(probes).toEqual([1_000, 1_000, 2_000, 4_000]);
+    // Nobody has to ask when the window opens, and the timer of the probe is none for what goes then.
+    peer.send(peer.sack(1, { aRwnd: 0 }));
+    peer.endpoint.send(id, new Uint8Array(900), peer.nowMs);
+    peer.drain();
+    peer.nowMs += 900;
+    expect(tsnsIn(peer, peer.send(peer.sack(1, { aRwnd: 9_000 })))).toEqual([2]);
+    expect(tsnsIn(peer, peer.wait(900))).toEqual([]);
+    expect(peer.story).toEqual(["connected"]);
   });
 
   test("a window that stays shut, but is answered for, ends nothing [rfc9260#6.1/probe-no-error]", () => {
@@ -359,7 +435,7 @@ describe("sending", () => {
     expect(peer.story).toEqual(["connected", "closed: unreachable"]);
   });
 
-  test("no packet is longer than the path MTU, and long messages are cut to fit [rfc9260#6.10/mtu] [rfc9260#6.9/fragment] [rfc9260#6.9/flags] [rfc9260#6.5/ssn]", () => {
+  test("no packet is longer than the path MTU, and long messages are cut to fit [rfc9260#6.10/mtu] [rfc9260#6.9/fragment] [rfc9260#6.9/flags] [rfc9260#6.5/ssn] [rfc6951#5.6/mtu]", () => {
     const peer = established();
     peer.endpoint.send(peer.association, Uint8Array.of(0), peer.nowMs);
     peer.endpoint.send(peer.association, new Uint8Array(2_500), peer.nowMs);
@@ -390,7 +466,7 @@ describe("sending", () => {
     expect(peer.endpoint.holdings().sendBytes).toBe(0);
   });
 
-  test("nothing goes to a peer that has not come up", () => {
+  test("nothing goes to a peer that has not come up [rfc9260#6/send-states]", () => {
     const peer = new RawPeer();
     expect(peer.endpoint.send(peer.beConnected(), Uint8Array.of(1), peer.nowMs)).toBe("not-open");
   });

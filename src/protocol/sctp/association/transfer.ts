@@ -36,7 +36,7 @@ export function handleData(association: Association, data: DataChunk): void {
     association.abort("message-too-long", outOfResource());
     return;
   }
-  if (received === "bad-stream") association.control.push(encodeError([invalidStreamIdentifier(data.streamId)]));
+  if (received === "bad-stream") association.answer(encodeError([invalidStreamIdentifier(data.streamId)]));
   if (received === "duplicate") host.count("duplicate-data");
   else if (received !== "kept") host.count(received);
   //= rfc9260#5.1/first-data
@@ -61,7 +61,6 @@ export function afterDataPacket(association: Association, nowMs: number): void {
     //= rfc9260#9.2/data-in-shutdown-sent
     association.sackDebt = "now";
     association.shutdownDue = true;
-    association.timers.start("t2-shutdown", nowMs + association.rto.currentMs);
   }
   association.packetsUnacknowledged++;
   //= rfc9260#6.2/every-second-packet
@@ -80,6 +79,7 @@ export function onSackTimer(association: Association): void {
 /** SACK. */
 export function handleSack(association: Association, sack: SackChunk, nowMs: number): void {
   const { host, state } = association;
+  //= rfc9260#6/sack-states
   if (state.name !== "ESTABLISHED" && state.name !== "SHUTDOWN-PENDING" && state.name !== "SHUTDOWN-RECEIVED") {
     host.count("unexpected-chunk");
     return;
@@ -97,6 +97,7 @@ export function afterAcknowledgement(association: Association, outcome: AckOutco
   const transfer = transferOf(association.state);
   if (transfer === undefined || outcome.kind === "old") return;
   if (outcome.kind === "beyond") {
+    //= rfc9260#12.4/unsent-tsn
     association.abort("protocol-violation", protocolViolation("acknowledgement of a TSN that was never sent"));
     return;
   }
@@ -106,7 +107,7 @@ export function afterAcknowledgement(association: Association, outcome: AckOutco
   //= rfc9260#6.3.2/stop
   //= rfc9260#6.3.2/reneged
   // What only a gap ack block covers is still outstanding, so T3-rtx never has to start because it was taken back.
-  if (!transfer.sender.hasOutstanding) timers.stop("t3-rtx");
+  if (!transfer.sender.hasOutstanding && !transfer.sender.awaitsWindow) timers.stop("t3-rtx");
   //= rfc9260#6.3.2/restart
   else if (cumulativeAdvance > 0) timers.start("t3-rtx", nowMs + rto.currentMs);
   if (association.owesWritable && transfer.sender.bufferedBytes <= host.limits.sendBufferBytes / 2) {
@@ -116,11 +117,16 @@ export function afterAcknowledgement(association: Association, outcome: AckOutco
   }
 }
 
-/** T3-rtx expired: all that was on its way is lost, and goes again (§6.3.3). */
+/** T3-rtx expired: all that was on its way is lost, and goes again (§6.3.3); or it is time to ask for the peer's window. */
 export function onT3(association: Association, nowMs: number): void {
-  //= rfc9260#6.3.3/t3
   const transfer = transferOf(association.state);
-  if (transfer === undefined || !association.countError()) return;
+  if (transfer === undefined) return;
+  if (transfer.sender.awaitsWindow) {
+    transfer.sender.probe();
+    return;
+  }
+  //= rfc9260#6.3.3/t3
+  if (!association.countError()) return;
   transfer.sender.timedOut();
   // The acknowledgement of DATA that went twice measures nothing (Karn), so the RTO would stay doubled until new DATA got
   // through. The answer to a heartbeat says which question it answers, and brings the RTO down at once; RFC 9260 §6.3.3

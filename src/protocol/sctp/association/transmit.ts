@@ -71,15 +71,20 @@ function addSack(association: Association, { receiver }: Transfer, bundle: Bundl
 
 function addData(association: Association, transfer: Transfer, bundle: Bundle, allowance: number, nowMs: number): void {
   const { name } = association.state;
+  //= rfc9260#6/send-states
   if (name !== "ESTABLISHED" && name !== "SHUTDOWN-PENDING" && name !== "SHUTDOWN-RECEIVED") return;
   const { sender } = transfer;
-  // A SACK that is held back rides along where there is room for both (§6.1).
+  //= rfc9260#6.1/sack-rides
+  // A SACK that is held back rides along where there is room for both.
   const rides = association.sackDebt === "delayed";
   let data = rides ? takeData(association, sender, bundle.room - SACK_BYTES_MIN, allowance, nowMs) : [];
   if (data.length > 0) addSack(association, transfer, bundle);
   else data = takeData(association, sender, bundle.room, allowance, nowMs);
   for (const chunk of data) bundle.add(chunk);
+  const { rto, timers } = association;
   if (data.length > 0) sender.packetSent();
+  //= rfc9260#6.1/probe-after-rto
+  else if (sender.awaitsWindow && !timers.isRunning("t3-rtx")) timers.start("t3-rtx", nowMs + rto.currentMs);
 }
 
 function takeData(
@@ -98,6 +103,7 @@ function takeData(
     if (outgoing === undefined) break;
     if (outgoing.retransmitted) host.countRetransmitted();
     //= rfc9260#6.3.2/start
+    //= rfc9260#6.1/t3-start
     const starts = !timers.isRunning("t3-rtx") || (outgoing.retransmitted && outgoing.lowest);
     if (starts) timers.start("t3-rtx", nowMs + rto.currentMs);
     data.push(outgoing.chunk);

@@ -27,13 +27,10 @@ export interface CausesChunk {
   readonly causes: readonly RawTlv[];
 }
 
-/**
- * Decodes ABORT or ERROR. Causes that are not well formed count as none: an ABORT is obeyed whatever it says, and an
- * ERROR changes nothing.
- */
+/** Decodes ABORT or ERROR. */
 export function decodeCauses({ value }: RawChunk): ChunkDecoded<CausesChunk> {
   const causes = decodeTlvs(value);
-  return { kind: "done", value: { causes: causes.kind === "done" ? causes.value : [] } };
+  return causes.kind === "done" ? { kind: "done", value: { causes: causes.value } } : causes;
 }
 
 /** ABORT in fresh bytes. */

@@ -132,8 +132,9 @@ describe("ABORT and ERROR", () => {
     });
   });
 
-  test("causes that cannot be are none: an ABORT is obeyed whatever it says", () => {
-    expect(decodeCauses(raw(hex("06000008 000c0003")))).toEqual({ kind: "done", value: { causes: [] } });
+  test("causes that cannot be are malformed", () => {
+    expect(decodeCauses(raw(hex("06000008 000c0003"))).kind).toBe("invalid");
+    expect(decodeCauses(raw(hex("06000008 000c0005"))).kind).toBe("invalid");
   });
 });
 

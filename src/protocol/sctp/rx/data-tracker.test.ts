@@ -56,7 +56,7 @@ describe("the tracker", () => {
     expect(tracker.takeDuplicates()).toEqual([]);
   });
 
-  test("gives no more blocks than asked for", () => {
+  test("gives no more blocks than asked for, the lowest first [rfc9260#6.7/lowest-first]", () => {
     expect(trackerOf(2, 4, 6, 8).gapAckBlocks(2).length).toBe(2);
   });
 

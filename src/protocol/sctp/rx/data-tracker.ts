@@ -30,7 +30,7 @@ export class DataTracker {
   #duplicates: Tsn[] = [];
 
   constructor(initialTsn: Tsn) {
-    //= rfc9260#5.1/initial-tsn
+    //= rfc9260#3.3.4/before-data
     this.#cumulative = tsnAdd(initialTsn, -1);
   }
 
@@ -112,6 +112,7 @@ export class DataTracker {
   /** The first `countMax` ranges beyond the gaps, for a SACK. */
   gapAckBlocks(countMax: number): GapAckBlock[] {
     //= rfc9260#6.7/gaps
+    //= rfc9260#6.7/lowest-first
     //= rfc9260#3.3.4/blocks-isolated
     return this.#ranges.slice(0, countMax).map(({ first, last }) => ({
       start: tsnDistance(this.#cumulative, first),

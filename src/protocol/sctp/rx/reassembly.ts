@@ -2,7 +2,7 @@
  * Puts fragments together (RFC 9260 §6.9) and messages in order (§6.6), for one stream.
  *
  * Chunks are handed in strictly by TSN, so the fragments of a message follow one another. An unordered message is handed
- * on as soon as it is whole, which is what §6.6 asks for; it only does not overtake a missing TSN, which §6.6 allows.
+ * on as soon as it is whole; only it does not overtake a missing TSN, as §6.6 would have it.
  */
 
 import { DataFlag } from "../chunks/data.ts";

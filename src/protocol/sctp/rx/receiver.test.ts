@@ -31,7 +31,7 @@ describe("the receiver", () => {
     expect(receiver.bytes).toBe(0);
   });
 
-  test("its window is what is free; less than 1,500 bytes counts as nothing", () => {
+  test("its window is what is free; less than 1,500 bytes counts as nothing [rfc9260#6.2/sws]", () => {
     const receiver = new Receiver(FIRST, LIMITS);
     expect(receiver.aRwnd).toBe(10_000);
     receiver.receive(chunk(0, { userData: new Uint8Array(4_000) }));
@@ -57,6 +57,16 @@ describe("the receiver", () => {
   test("a chunk that does not fit into the window is not kept", () => {
     const receiver = new Receiver(FIRST, LIMITS);
     expect(receiver.receive(chunk(0, { userData: new Uint8Array(10_001) }))).toBe("no-room");
+  });
+
+  test("a SACK has as many gap ack blocks as fit; duplicates get the rest [rfc9260#6.2/all-gaps]", () => {
+    const receiver = new Receiver(FIRST, LIMITS);
+    for (const distance of [1, 3, 3, 3]) receiver.receive(chunk(distance));
+    const few = receiver.sack(2);
+    expect([few.gapAckBlocks.length, few.duplicateTsns.length]).toEqual([2, 0]);
+    for (const distance of [3, 3]) receiver.receive(chunk(distance));
+    const more = receiver.sack(3);
+    expect([more.gapAckBlocks.length, more.duplicateTsns.length]).toEqual([2, 1]);
   });
 
   test("fragments of other streams leave no trace but their TSN", () => {

@@ -67,8 +67,9 @@ export class Receiver {
     return this.#windowBytes - this.bytes;
   }
 
-  /** The window to advertise. Less than a good packet counts as nothing, against silly windows (RFC 9260 §6.2.1). */
+  /** The window to advertise. Less than a good packet counts as nothing, against silly windows (RFC 9260 §6.2). */
   get aRwnd(): number {
+    //= rfc9260#6.2/sws
     return this.#free < A_RWND_MIN ? 0 : this.#free;
   }
 
@@ -155,12 +156,9 @@ export class Receiver {
   /** What to acknowledge now, with at most `entriesMax` gap ack blocks and duplicates together. */
   sack(entriesMax: number): SackChunk {
     //= rfc9260#6.2/ack-only-kept
-    const duplicateTsns = this.#tracker.takeDuplicates().slice(0, entriesMax);
-    return {
-      cumulativeTsnAck: this.cumulativeTsn,
-      aRwnd: this.aRwnd,
-      gapAckBlocks: this.#tracker.gapAckBlocks(entriesMax - duplicateTsns.length),
-      duplicateTsns,
-    };
+    //= rfc9260#6.2/all-gaps
+    const gapAckBlocks = this.#tracker.gapAckBlocks(entriesMax);
+    const duplicateTsns = this.#tracker.takeDuplicates().slice(0, entriesMax - gapAckBlocks.length);
+    return { cumulativeTsnAck: this.cumulativeTsn, aRwnd: this.aRwnd, gapAckBlocks, duplicateTsns };
   }
 }

@@ -6,18 +6,18 @@ import { Congestion } from "./congestion.ts";
 const tsn = (value: number): Tsn => value as Tsn;
 
 describe("the congestion window", () => {
-  test("begins with 4,404 bytes [rfc9260#7.2.1/initial-cwnd]", () => {
-    expect(new Congestion(100_000).cwnd).toBe(4_404);
+  test("begins with 4,344 bytes [rfc9260#7.2.1/initial-cwnd]", () => {
+    expect(new Congestion(100_000).cwnd).toBe(4_344);
   });
 
   test("slow start: by what was acknowledged, one PMDCS at most, if the window was in full use [rfc9260#7.2.1/slow-start]", () => {
     const congestion = new Congestion(100_000);
-    congestion.acknowledged(tsn(1), 500, 4_404, false);
-    expect(congestion.cwnd).toBe(4_904);
+    congestion.acknowledged(tsn(1), 500, 4_344, false);
+    expect(congestion.cwnd).toBe(4_844);
     congestion.acknowledged(tsn(2), 3_000, 5_000, false);
-    expect(congestion.cwnd).toBe(4_904 + PMDCS);
+    expect(congestion.cwnd).toBe(4_844 + PMDCS);
     congestion.acknowledged(tsn(3), 3_000, 1_000, false);
-    expect(congestion.cwnd).toBe(4_904 + PMDCS);
+    expect(congestion.cwnd).toBe(4_844 + PMDCS);
   });
 
   test("avoidance: one PMDCS for a whole window [rfc9260#7.2.2/avoidance]", () => {
@@ -65,6 +65,23 @@ describe("the congestion window", () => {
     expect(congestion.cwnd).toBe(cwnd / 2);
     congestion.idled(1_000_000_000);
     expect(congestion.cwnd).toBe(4 * PMDCS);
+  });
+
+  test("after idleness it grows by slow start to where it was [rfc9260#7.2.1/idle]", () => {
+    const congestion = new Congestion(0);
+    for (let index = 0; index < 40; index++) congestion.acknowledged(tsn(index), 20_000, 1_000_000, false);
+    const cwnd = congestion.cwnd;
+    congestion.idled(2);
+    congestion.acknowledged(tsn(50), 100, 1_000_000, true);
+    congestion.acknowledged(tsn(51), 100, 1_000_000, false);
+    expect(congestion.cwnd).toBe(cwnd / 4 + 200);
+    // What is below four packets already stays, and so does ssthresh.
+    const small = new Congestion(1_000_000);
+    small.lossByTimeout();
+    small.idled(3);
+    expect(small.cwnd).toBe(PMDCS);
+    for (let index = 0; index < 4; index++) small.acknowledged(tsn(index), PMDCS, 1_000_000, false);
+    expect(small.cwnd).toBe(5 * PMDCS);
   });
 
   test("no more than four packets at once [rfc9260#6.1/max-burst]", () => {

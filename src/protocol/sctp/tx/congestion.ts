@@ -7,8 +7,8 @@ import { type Tsn, tsnBefore } from "../serial.ts";
 
 /** PMDCS in RFC 9260: the longest DATA chunk of a packet. */
 const PMDCS = DATA_CHUNK_BYTES_MAX;
-/** The congestion window before anything was learnt (§7.2.1). */
-const INITIAL_CWND: number = Math.min(4 * PMDCS, Math.max(2 * PMDCS, 4_404));
+/** The congestion window before anything was learnt (§7.2.1): that for IPv6, since an address is opaque here. */
+const INITIAL_CWND: number = Math.min(4 * PMDCS, Math.max(2 * PMDCS, 4_344));
 /** The least to which ssthresh, and an idle cwnd, fall. */
 const SSTHRESH_MIN: number = 4 * PMDCS;
 
@@ -89,6 +89,7 @@ export class Congestion {
   /** Nothing was sent for `rtoCount` timeouts: the window shrinks (§7.2.1). */
   idled(rtoCount: number): void {
     //= rfc9260#7.2.1/idle
+    if (this.#cwnd > SSTHRESH_MIN) this.#ssthresh = this.#cwnd;
     for (let count = 0; count < rtoCount && this.#cwnd > SSTHRESH_MIN; count++) {
       this.#cwnd = Math.max(this.#cwnd / 2, SSTHRESH_MIN);
     }

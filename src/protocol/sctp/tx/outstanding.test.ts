@@ -23,7 +23,7 @@ function ack(outstanding: Outstanding, distance: number, blocks: GapAckBlock[] =
 }
 
 describe("what is outstanding", () => {
-  test("counts what is in flight, and releases what is acknowledged for good", () => {
+  test("counts what is in flight, and releases what is acknowledged for good [rfc9260#6.7/release]", () => {
     const outstanding = withChunks(3);
     expect([outstanding.flightBytes, outstanding.flightUserBytes]).toEqual([3 * 116, 300]);
     const acknowledged = ack(outstanding, 0, [{ start: 2, end: 2 }]);
@@ -36,6 +36,15 @@ describe("what is outstanding", () => {
     expect(outstanding.flightBytes).toBe(116);
     expect(ack(outstanding, 2)).toMatchObject({ ackedBytes: 116, releasedUserBytes: 200, releasedMessages: 2 });
     expect([outstanding.isEmpty, outstanding.flightBytes, outstanding.flightUserBytes]).toEqual([true, 0, 0]);
+  });
+
+  test("begins one below the initial TSN [rfc9260#5.1/initial-tsn]", () => {
+    const outstanding = withChunks(1);
+    expect(outstanding.cumulativeTsn).toBe(tsnAdd(FIRST, -1));
+    expect(ack(outstanding, -1)).toMatchObject({ cumulativeAdvance: 0, ackedBytes: 0 });
+    expect(outstanding.acknowledge({ cumulativeTsnAck: tsnAdd(FIRST, -2), gapAckBlocks: [] }, false, 0).kind).toBe(
+      "old",
+    );
   });
 
   test("what the peer takes back is in flight again [rfc9260#6.2.1/reneged]", () => {
@@ -72,7 +81,20 @@ describe("what is outstanding", () => {
     expect(ack(outstanding, 0).roundTripMs).toBeUndefined();
   });
 
-  test("a miss counts only below what a SACK newly acknowledges", () => {
+  test("nor on what is behind something that was sent twice [rfc9260#6.3.1/none-behind]", () => {
+    const outstanding = withChunks(6);
+    ack(outstanding, 0);
+    outstanding.add({ streamSeq: 6, flags: 3, userData: new Uint8Array(100) }, 0, false, 2_000);
+    // The second is missing, and goes again; only then the one that is measured is acknowledged, the seventh.
+    for (const end of [2, 3, 4]) ack(outstanding, 0, [{ start: 2, end }], 2_100);
+    expect(outstanding.takeLost()).toMatchObject({ lowest: true });
+    expect(ack(outstanding, 6, [], 2_200).roundTripMs).toBeUndefined();
+    // What is sent after that is measured again.
+    outstanding.add({ streamSeq: 7, flags: 3, userData: new Uint8Array(100) }, 0, false, 2_300);
+    expect(ack(outstanding, 7, [], 2_350).roundTripMs).toBe(50);
+  });
+
+  test("a miss counts only below what a SACK newly acknowledges [rfc9260#6.7/missing]", () => {
     const outstanding = withChunks(5);
     const blocks = (end: number) => [{ start: 2, end }];
     expect([2, 2, 2, 2].map((end) => ack(outstanding, -1, blocks(end)).lossDetected)).toEqual([

@@ -5,7 +5,7 @@
 
 import { type DataChunk, DataFlag, encodeData } from "../chunks/data.ts";
 import type { SackChunk } from "../chunks/sack.ts";
-import { type Tsn, tsnAdd, tsnDistance } from "../serial.ts";
+import { type Tsn, tsnAdd, tsnBefore, tsnDistance } from "../serial.ts";
 import type { OutgoingFragment } from "./send-queue.ts";
 
 /** A chunk that may have to be sent again. */
@@ -22,7 +22,13 @@ interface Sent {
   fastRetransmitted: boolean;
 }
 
-/** What a SACK, or the acknowledgement within a SHUTDOWN, changed. */
+/** What a SACK acknowledges, or a SHUTDOWN, which says nothing of gaps. */
+export interface Acknowledgement {
+  readonly cumulativeTsnAck: Tsn;
+  readonly gapAckBlocks?: SackChunk["gapAckBlocks"];
+}
+
+/** What an acknowledgement changed. */
 export interface Acknowledged {
   /** How far the cumulative TSN went on. */
   readonly cumulativeAdvance: number;
@@ -60,6 +66,7 @@ export class Outstanding {
   #timed: { readonly tsn: Tsn; readonly atMs: number } | undefined;
 
   constructor(initialTsn: Tsn) {
+    //= rfc9260#5.1/initial-tsn
     this.#cumulative = tsnAdd(initialTsn, -1);
   }
 
@@ -93,7 +100,7 @@ export class Outstanding {
 
   /** Gives the fragment the next TSN; it is on its way from now. Returns the chunk to send. */
   add(fragment: OutgoingFragment, ppid: number, immediate: boolean, nowMs: number): Uint8Array {
-    //= rfc9260#6.1/next-tsn
+    //= rfc9260#3.3.1/next-tsn
     const tsn = tsnAdd(this.#cumulative, this.#sent.length + 1);
     const data: DataChunk = {
       tsn,
@@ -162,19 +169,17 @@ export class Outstanding {
   #lose(sent: Sent): void {
     this.#setFate(sent, "lost");
     //= rfc9260#6.3.1/karn
-    if (this.#timed?.tsn === sent.tsn) this.#timed = undefined;
+    //= rfc9260#6.3.1/none-behind
+    if (this.#timed !== undefined && !tsnBefore(this.#timed.tsn, sent.tsn)) this.#timed = undefined;
   }
 
-  /** Takes a SACK (§6.2.1). */
-  acknowledge(
-    sack: Pick<SackChunk, "cumulativeTsnAck" | "gapAckBlocks">,
-    inRecovery: boolean,
-    nowMs: number,
-  ): AckOutcome {
+  /** Takes a SACK (§6.2.1), or the acknowledgement within a SHUTDOWN. */
+  acknowledge(sack: Acknowledgement, inRecovery: boolean, nowMs: number): AckOutcome {
     const cumulativeAdvance = tsnDistance(this.#cumulative, sack.cumulativeTsnAck);
     //= rfc9260#6.2.1/old-sack
     if (cumulativeAdvance < 0) return { kind: "old" };
-    const furthest = sack.gapAckBlocks.reduce((furthest, { end }) => Math.max(furthest, end), 0);
+    const { gapAckBlocks } = sack;
+    const furthest = (gapAckBlocks ?? []).reduce((furthest, { end }) => Math.max(furthest, end), 0);
     if (cumulativeAdvance + furthest > this.#sent.length) return { kind: "beyond" };
 
     let ackedBytes = 0;
@@ -190,6 +195,7 @@ export class Outstanding {
       this.#setFate(sent, "acked");
     };
 
+    //= rfc9260#6.7/release
     let releasedUserBytes = 0;
     let releasedMessages = 0;
     for (const sent of this.#sent.splice(0, cumulativeAdvance)) {
@@ -199,11 +205,14 @@ export class Outstanding {
     }
     this.#cumulative = sack.cumulativeTsnAck;
 
-    const reported = this.#reportedBy(sack);
-    for (const [index, sent] of this.#sent.entries()) {
-      if (reported[index] === 1 && sent.fate !== "acked") acked(sent);
-      //= rfc9260#6.2.1/reneged
-      else if (reported[index] !== 1 && sent.fate === "acked") this.#setFate(sent, "in-flight");
+    //= rfc9260#3.3.8/no-renege
+    const reported = gapAckBlocks === undefined ? undefined : this.#reportedBy(gapAckBlocks);
+    if (reported !== undefined) {
+      for (const [index, sent] of this.#sent.entries()) {
+        if (reported[index] === 1 && sent.fate !== "acked") acked(sent);
+        //= rfc9260#6.2.1/reneged
+        else if (reported[index] !== 1 && sent.fate === "acked") this.#setFate(sent, "in-flight");
+      }
     }
     // In fast recovery, an advance counts as a miss for all that the SACK reports missing (§7.2.4).
     const missedBelow = inRecovery && cumulativeAdvance > 0 ? furthest : highestNewlyAcked;
@@ -215,7 +224,7 @@ export class Outstanding {
   }
 
   /** For each chunk: 1 when a gap ack block covers it. */
-  #reportedBy({ gapAckBlocks }: Pick<SackChunk, "gapAckBlocks">): Uint8Array {
+  #reportedBy(gapAckBlocks: SackChunk["gapAckBlocks"]): Uint8Array {
     const reported = new Uint8Array(this.#sent.length);
     for (const { start, end } of gapAckBlocks) reported.fill(1, start - 1, end);
     return reported;
@@ -226,6 +235,7 @@ export class Outstanding {
     let lossDetected = false;
     for (const sent of this.#sent.slice(0, Math.max(0, below - 1))) {
       if (sent.fate !== "in-flight") continue;
+      //= rfc9260#6.7/missing
       sent.misses++;
       //= rfc9260#7.2.4/three-misses
       if (sent.misses < MISSES_UNTIL_LOST || sent.fastRetransmitted) continue;

@@ -22,6 +22,12 @@ describe("the RTO", () => {
     expect(rto.currentMs).toBe(210 + 4 * 95);
   });
 
+  test("a variation of 0 counts as a millisecond [rfc9260#6.3.1/granularity]", () => {
+    const rto = new RetransmissionTimeout({ ...TIMING, rtoMinMs: 0 });
+    rto.measured(0);
+    expect(rto.currentMs).toBe(4);
+  });
+
   test("stays from RTO.Min to RTO.Max, doubles, and comes down with a measurement [rfc9260#6.3.1/bounds]", () => {
     const rto = new RetransmissionTimeout(TIMING);
     rto.measured(1);

@@ -5,6 +5,8 @@ import type { SctpTiming } from "../api.ts";
 /** RTO.Alpha and RTO.Beta of RFC 9260 §16. */
 const ALPHA = 1 / 8;
 const BETA = 1 / 4;
+/** G in RFC 9260 §6.3.1: timers are not more exact than this. */
+const CLOCK_MS = 1;
 
 /** The RTO of the one path of an association. */
 export class RetransmissionTimeout {
@@ -37,6 +39,8 @@ export class RetransmissionTimeout {
       this.#variationMs = (1 - BETA) * this.#variationMs + BETA * Math.abs(this.#smoothedMs - roundTripMs);
       this.#smoothedMs = (1 - ALPHA) * this.#smoothedMs + ALPHA * roundTripMs;
     }
+    //= rfc9260#6.3.1/granularity
+    if (this.#variationMs === 0) this.#variationMs = CLOCK_MS;
     this.#currentMs = this.#clamp(this.#smoothedMs + 4 * this.#variationMs);
   }
 

@@ -32,7 +32,7 @@ function sack(distance: number, fields: Partial<SackChunk> = {}): SackChunk {
 describe("the sender", () => {
   test("stops when cwnd is in flight, and goes on with acknowledgements [rfc9260#6.1/cwnd]", () => {
     const sender = senderWith(20, 1_000);
-    // 4,404 bytes allow four chunks of 1,016, and a fifth that passes the mark.
+    // 4,344 bytes allow four chunks of 1,016, and a fifth that passes the mark.
     expect(sendAll(sender)).toEqual([0, 1, 2, 3, 4]);
     sender.acknowledge(sack(1), 10);
     expect(sendAll(sender, 10)).toEqual([5, 6, 7]);
@@ -58,6 +58,15 @@ describe("the sender", () => {
     expect(sendAll(sender, 10)).toEqual([5]);
   });
 
+  test("no chunk is cut to what is left of the window [rfc9260#6.1/sws]", () => {
+    const sender = senderWith(1, 4_000, 2_000);
+    expect(sendAll(sender)).toEqual([0]);
+    sender.acknowledge(sack(0, { aRwnd: 2_000 }), 10);
+    expect(sendAll(sender, 10)).toEqual([1]);
+    sender.acknowledge(sack(1), 20);
+    expect(sendAll(sender, 20)).toEqual([2, 3]);
+  });
+
   test("every chunk has user data [rfc9260#3.3.1/user-data]", () => {
     const sender = senderWith(3, 1);
     const allowance = sender.allowance(0);
@@ -69,11 +78,16 @@ describe("the sender", () => {
 
   test("a shut window: one chunk, when nothing else is on its way", () => {
     const sender = senderWith(3, 1_000, 0);
+    expect(sendAll(sender)).toEqual([]);
+    expect(sender.awaitsWindow).toBe(true);
+    sender.probe();
     expect(sendAll(sender)).toEqual([0]);
     expect(sender.isProbing).toBe(true);
     sender.timedOut();
     expect(sendAll(sender, 1_000)).toEqual([0]);
     sender.acknowledge(sack(0, { aRwnd: 0 }), 1_010);
+    expect(sendAll(sender, 1_010)).toEqual([]);
+    sender.probe();
     expect(sendAll(sender, 1_010)).toEqual([1]);
     sender.acknowledge(sack(1), 1_020);
     expect(sender.isProbing).toBe(false);
@@ -92,6 +106,28 @@ describe("the sender", () => {
     sender.packetSent();
     expect(sender.take(ROOM, noRoom, false, 10)).toBeUndefined();
     expect(sender.take(ROOM, Number.POSITIVE_INFINITY, false, 10)?.retransmitted).toBe(true);
+  });
+
+  test("what is found lost in fast recovery waits for the window [rfc9260#7.2.4/ignore-cwnd]", () => {
+    const sender = senderWith(80, 1_000);
+    // Twice a turn: the limit on bursts leaves a part of the window for later.
+    for (const turn of [0, 1, 2, 3, 4, 5]) {
+      sender.acknowledge(sack(Math.max(...sendAll(sender, turn), ...sendAll(sender, turn))), turn);
+    }
+    const [start = Number.NaN, ...rest] = [...sendAll(sender, 6), ...sendAll(sender, 6)];
+    expect(rest.length).toBeGreaterThanOrEqual(8);
+    for (const end of [2, 3, 4]) sender.acknowledge(sack(start - 1, { gapAckBlocks: [{ start: 2, end }] }), 10);
+    expect(sender.take(ROOM, 0, false, 10)?.retransmitted).toBe(true);
+    sender.packetSent();
+    for (const end of [6, 7, 8]) {
+      const gapAckBlocks = [
+        { start: 2, end: 4 },
+        { start: 6, end },
+      ];
+      sender.acknowledge(sack(start - 1, { gapAckBlocks }), 11);
+    }
+    expect(sender.take(ROOM, 0, false, 11)).toBeUndefined();
+    expect(sender.take(ROOM, Number.POSITIVE_INFINITY, false, 11)?.retransmitted).toBe(true);
   });
 
   test("nothing is counted twice: empty at the end", () => {

@@ -9,7 +9,7 @@ import { MESSAGE_OVERHEAD_BYTES } from "../constants.ts";
 import type { Tsn } from "../serial.ts";
 import { padded } from "../tlv.ts";
 import { Congestion } from "./congestion.ts";
-import { type Acknowledged, type AckOutcome, Outstanding } from "./outstanding.ts";
+import { type Acknowledged, type Acknowledgement, type AckOutcome, Outstanding } from "./outstanding.ts";
 import type { RetransmissionTimeout } from "./rto.ts";
 import { SendQueue } from "./send-queue.ts";
 
@@ -35,6 +35,10 @@ export class Sender {
   #fastRetransmit = false;
   /** What is on its way was sent although the peer's window had no room for it (§6.1, rule A). */
   #probing = false;
+  /** The window has been shut for long enough: the next chunk may go, to ask whether it still is. */
+  #probeDue = false;
+  /** After T3-rtx: the one packet that may go before an acknowledgement comes is still to go, or is gone (§7.2.1). */
+  #lonePacket: "none" | "to-go" | "gone" = "none";
 
   constructor(initialTsn: Tsn, peerRwnd: number, rto: RetransmissionTimeout) {
     this.#outstanding = new Outstanding(initialTsn);
@@ -56,6 +60,16 @@ export class Sender {
   /** Whether something was sent that is not acknowledged for good: T3-rtx is to run. */
   get hasOutstanding(): boolean {
     return !this.#outstanding.isEmpty;
+  }
+
+  /** Whether the peer's window alone keeps DATA back, and nothing is on its way whose answer would tell that it opens. */
+  get awaitsWindow(): boolean {
+    return this.#outstanding.isEmpty && !this.#probeDue && this.#queue.nextBytes > this.#peerRwnd;
+  }
+
+  /** The window was awaited for an RTO: lets one chunk go. */
+  probe(): void {
+    this.#probeDue = true;
   }
 
   get isProbing(): boolean {
@@ -83,7 +97,7 @@ export class Sender {
   allowance(nowMs: number): number {
     if (this.#outstanding.isEmpty && this.#lastSentMs !== undefined) {
       const idleRtos = Math.floor((nowMs - this.#lastSentMs) / this.#rto.currentMs);
-      if (idleRtos > 0 && !this.#queue.isEmpty) this.#congestion.idled(idleRtos);
+      if (idleRtos > 0 && !this.#queue.isEmpty && !this.awaitsWindow) this.#congestion.idled(idleRtos);
     }
     return this.#congestion.allowance(this.#outstanding.flightBytes);
   }
@@ -94,6 +108,8 @@ export class Sender {
    * @param last - Whether no message will follow: the chunk that empties the queue then asks for an immediate SACK.
    */
   take(room: number, allowance: number, last: boolean, nowMs: number): Outgoing | undefined {
+    //= rfc9260#7.2.1/after-timeout
+    if (this.#lonePacket === "gone") return undefined;
     //= rfc9260#6.10/ascending
     const outgoing = this.#takeLost(room, allowance) ?? this.#takeNew(room, allowance, last, nowMs);
     if (outgoing !== undefined) this.#lastSentMs = nowMs;
@@ -121,20 +137,23 @@ export class Sender {
     //= rfc9260#6.2.1/window
     const beyondWindow = userBytes > this.#peerRwnd - this.#outstanding.flightUserBytes;
     //= rfc9260#6.1/rwnd
+    //= rfc9260#6.1/sws
     //= rfc9260#6.1/zero-window-probe
-    if (beyondWindow && !this.#outstanding.isEmpty) return undefined;
+    if (beyondWindow && !(this.#outstanding.isEmpty && this.#probeDue)) return undefined;
     const fragment = this.#queue.take();
     if (fragment === undefined) return undefined;
     this.#probing = beyondWindow;
-    //= rfc9260#9.2/i-bit
+    this.#probeDue = false;
+    //= rfc9260#6.1/i-bit
     const immediate = last && this.#queue.isEmpty;
     const lowest = this.#outstanding.isEmpty;
     return { chunk: this.#outstanding.add(fragment, 0, immediate, nowMs), retransmitted: false, lowest };
   }
 
-  /** A packet is complete: a fast retransmission is one packet. */
+  /** A packet is complete: a fast retransmission is one packet, and so is what goes after T3-rtx. */
   packetSent(): void {
     this.#fastRetransmit = false;
+    if (this.#lonePacket === "to-go") this.#lonePacket = "gone";
   }
 
   /** Takes a SACK. */
@@ -146,10 +165,10 @@ export class Sender {
 
   /** Takes the acknowledgement within a SHUTDOWN, which says nothing of gaps, nor of the window. */
   acknowledgeCumulative(cumulativeTsnAck: Tsn, nowMs: number): AckOutcome {
-    return this.#acknowledge({ cumulativeTsnAck, gapAckBlocks: [] }, nowMs);
+    return this.#acknowledge({ cumulativeTsnAck }, nowMs);
   }
 
-  #acknowledge(sack: Pick<SackChunk, "cumulativeTsnAck" | "gapAckBlocks">, nowMs: number): AckOutcome {
+  #acknowledge(sack: Acknowledgement, nowMs: number): AckOutcome {
     const flightBytesBefore = this.#outstanding.flightBytes;
     const outcome = this.#outstanding.acknowledge(sack, this.#congestion.inFastRecovery, nowMs);
     if (outcome.kind === "taken") this.#account(outcome.acknowledged, flightBytesBefore);
@@ -160,12 +179,13 @@ export class Sender {
     const { cumulativeAdvance, ackedBytes, releasedUserBytes, releasedMessages, roundTripMs } = acknowledged;
     this.#bufferedBytes -= releasedUserBytes + releasedMessages * MESSAGE_OVERHEAD_BYTES;
     if (roundTripMs !== undefined) this.#rto.measured(roundTripMs);
+    if (ackedBytes > 0) this.#lonePacket = "none";
     if (cumulativeAdvance > 0) {
       this.#probing = false;
       const { cumulativeTsn, isEmpty } = this.#outstanding;
       this.#congestion.acknowledged(cumulativeTsn, ackedBytes, flightBytesBefore, isEmpty);
     }
-    if (acknowledged.lossDetected) {
+    if (acknowledged.lossDetected && !this.#congestion.inFastRecovery) {
       this.#congestion.lossByGaps(this.#outstanding.highestTsn);
       this.#fastRetransmit = true;
     }
@@ -176,5 +196,7 @@ export class Sender {
     this.#congestion.lossByTimeout();
     this.#rto.backOff();
     this.#outstanding.loseAll();
+    // A window that is shut is no congestion, and lets one chunk through at a time anyhow.
+    this.#lonePacket = this.#probing ? "none" : "to-go";
   }
 }
