@@ -277,6 +277,10 @@ export function versionOf(server: Server): string {
   return stdout.toString().split("\n")[0]?.trim() ?? "";
 }
 
+/** Runs what follows with so many descriptors, or with as many as there are: the same for every server. */
+const DESCRIPTORS = 20_000;
+const LIMITED: readonly string[] = ["sh", "-c", `ulimit -n ${DESCRIPTORS} 2>/dev/null; exec "$0" "$@"`];
+
 /** Starts a server, or returns undefined when it is not on this machine. It accepts connections when this resolves. */
 export async function startServer(
   server: Server,
@@ -289,7 +293,7 @@ export async function startServer(
   if (command === undefined) return undefined;
   const log = Bun.file(join(scratch, `${server.id}-${port}.stderr`));
   const child = adopt(
-    Bun.spawn([...command], {
+    Bun.spawn([...LIMITED, ...command], {
       stdin: "ignore",
       stdout: "ignore",
       stderr: log,
