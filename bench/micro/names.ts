@@ -47,6 +47,7 @@ async function lookupsFromCache(): Promise<void> {
     source,
     hosts: undefined,
     system: undefined,
+    timeoutMs: 8000,
     families: [6, 4],
     sort: (addresses) => addresses,
   });

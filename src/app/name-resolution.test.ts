@@ -7,7 +7,7 @@ import type { DnsConfig } from "../config/config.ts";
 import { parseConfig } from "../config/load.ts";
 import { systemClock } from "../net/system-clock.ts";
 import { zeroDnsCounters } from "../ports/dns-counters.ts";
-import { CertificateError, familiesOf, openNameResolution } from "./name-resolution.ts";
+import { CertificateError, familiesOf, openNameResolution, serversTimeMs } from "./name-resolution.ts";
 
 function dnsOf(text: string): DnsConfig {
   const result = parseConfig({ file: { name: "sockeye.toml", text } });
@@ -74,4 +74,11 @@ test("familiesOf: what any user may connect to is asked for, AAAA first", () => 
   expect(families('[outgoing]\nfamily = "ipv4-only"')).toEqual([4]);
   expect(families(`${user}[outgoing]\nfamily = "ipv4-only"`)).toEqual([4]);
   expect(families(`${user}outgoing = { family = "prefer-ipv6" }\n[outgoing]\nfamily = "ipv4-only"`)).toEqual([6, 4]);
+});
+
+test("a system's resolver that may stand in is left its part of the time", () => {
+  const timeOf = (text: string) => serversTimeMs(dnsOf(`[dns]\nservers = ["http://192.0.2.1/"]\n${text}`));
+  expect(timeOf("")).toBe(8000);
+  expect(timeOf('fallback = "system"')).toBe(5500);
+  expect(timeOf('fallback = "system"\ntimeout = "2s"')).toBe(1000);
 });

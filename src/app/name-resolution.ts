@@ -61,7 +61,16 @@ export function openNameResolution(
     waitingMax: config.systemQueue,
   });
   if (config.servers.length === 0) {
-    const resolver = new NameResolver({ clock, source: undefined, hosts: undefined, system, families, sort });
+    const { timeoutMs } = config;
+    const resolver = new NameResolver({
+      clock,
+      source: undefined,
+      hosts: undefined,
+      system,
+      timeoutMs,
+      families,
+      sort,
+    });
     return { resolver, key, close: () => undefined };
   }
   const clients: HttpClient[] = [];
@@ -76,7 +85,7 @@ export function openNameResolution(
     const options = { template: server.url, method: config.method, addresses: server.addresses };
     return new DohServer(options, http, system, clock);
   });
-  const timeouts = { queryMs: config.queryTimeoutMs, resolutionMs: config.timeoutMs };
+  const timeouts = { queryMs: config.queryTimeoutMs, resolutionMs: serversTimeMs(config) };
   const limits = {
     entriesMax: config.cacheEntries,
     bytesMax: config.cacheBytes,
@@ -88,6 +97,7 @@ export function openNameResolution(
     source: new CachingSource(doh, new DnsCache(limits, counters), clock, counters),
     hosts: config.hostsFile === "off" ? undefined : new HostsFile(config.hostsFile, clock, log),
     system: config.fallback === "system" ? system : undefined,
+    timeoutMs: config.timeoutMs,
     families,
     sort,
   });
@@ -95,6 +105,11 @@ export function openNameResolution(
     for (const client of clients) client.close();
   };
   return { resolver, key, close };
+}
+
+/** What the servers have of `timeout`: a system's resolver that may stand in is left as long as a query, or half of it. */
+export function serversTimeMs({ fallback, timeoutMs, queryTimeoutMs }: DnsConfig): number {
+  return fallback === "system" ? timeoutMs - Math.min(queryTimeoutMs, timeoutMs / 2) : timeoutMs;
 }
 
 /** The families that anybody may connect to, AAAA first (RFC 8305 §3). */

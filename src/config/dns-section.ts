@@ -79,10 +79,12 @@ export const DNS: z.ZodType<DnsConfig> = table({
     ),
   query_timeout: duration()
     .prefault("2500ms")
-    .describe("How long a server may take for one query. Then the next server is asked."),
+    .describe(
+      "How long a server may take for one query, or less where `timeout` has to leave time for other servers. Then the next server is asked.",
+    ),
   timeout: duration()
     .prefault("8s")
-    .describe("How long looking up a name may take over all servers, or by the system. Then the request fails."),
+    .describe("How long looking up a name may take, over all servers and by the system. Then the request fails."),
   cache_entries: integer(0, 10_000_000)
     .prefault(16_384)
     .describe(

@@ -263,9 +263,12 @@ export type DnsOptions = {
    * MiB is not used. Without servers, the system's resolver reads its own. Default: "/etc/hosts".
    */
   readonly hosts_file?: string;
-  /** How long a server may take for one query. Then the next server is asked. Default: "2500ms". */
+  /**
+   * How long a server may take for one query, or less where `timeout` has to leave time for other servers. Then the
+   * next server is asked. Default: "2500ms".
+   */
   readonly query_timeout?: string;
-  /** How long looking up a name may take over all servers, or by the system. Then the request fails. Default: "8s". */
+  /** How long looking up a name may take, over all servers and by the system. Then the request fails. Default: "8s". */
   readonly timeout?: string;
   /**
    * Answers of the servers that are kept as long as they hold, one for each name and family. Beyond it, the least

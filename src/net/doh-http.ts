@@ -14,19 +14,30 @@ const IDLE_S = 60;
 /** Idle connections that are kept, of HTTP/1.1. */
 const IDLE_SOCKETS_MAX = 16;
 
-/** Codes by which a server says that it does not speak HTTP/2: no ALPN, or a handshake that ends over it. */
-const NO_HTTP2: ReadonlySet<string> = new Set(["HTTP2Unsupported", "EPROTO"]);
+/** Codes that say that a server does not speak the version asked for: another one chosen, or a handshake that ends over it. */
+const OTHER_VERSION: ReadonlySet<string> = new Set(["HTTP2Unsupported", "EPROTO"]);
+
+/**
+ * Codes of a connection that went away under a request: a kept one that the server has closed meanwhile, or a stream that it
+ * refused, with GOAWAY (RFC 9113 §6.8) or alone (§8.7; Bun tells that as a protocol error).
+ */
+const GONE: ReadonlySet<string> = new Set([
+  "ECONNRESET",
+  "ConnectionClosed",
+  "HTTP2RefusedStream",
+  "HTTP2StreamReset",
+  "HTTP2ProtocolError",
+]);
 
 /** Implements {@link HttpClient}, for the requests of one server. */
 export class FetchHttpClient implements HttpClient {
   readonly #options: HttpClientOptions;
   readonly #session: Bun.FetchSession;
-  /** What an `https:` server has shown to speak. */
+  /** What an `https:` server has shown to speak, with "auto". */
   #knownVersion: Version | undefined;
 
   constructor(options: HttpClientOptions) {
     this.#options = options;
-    this.#knownVersion = options.version === "auto" ? undefined : options.version;
     const { hostname, protocol } = new URL(options.origin);
     const serverName = protocol === "https:" && isIP(bare(hostname)) === 0 ? hostname : undefined;
     this.#session = new Bun.FetchSession({
@@ -49,7 +60,8 @@ export class FetchHttpClient implements HttpClient {
     try {
       return await this.#sendByVersion(request, url, options.address, deadline.signal);
     } catch (error) {
-      return { kind: "failed", detail: deadline.signal.aborted ? deadline.signal.reason.message : describe(error) };
+      if (deadline.signal.aborted) return { kind: "failed", detail: deadline.signal.reason.message, isTimeout: true };
+      return { kind: "failed", detail: describe(error) };
     } finally {
       clearTimeout(timer);
     }
@@ -61,17 +73,29 @@ export class FetchHttpClient implements HttpClient {
 
   async #sendByVersion(request: HttpRequest, url: URL, address: string, signal: AbortSignal): Promise<HttpOutcome> {
     if (url.protocol === "http:") return this.#exchange(request, url, address, "1.1", signal);
-    if (this.#knownVersion !== undefined) return this.#exchange(request, url, address, this.#knownVersion, signal);
+    const { version } = this.#options;
+    if (version !== "auto") return this.#exchange(request, url, address, version, signal);
+    //= rfc8484#5.2/http2
+    const wanted = this.#knownVersion ?? "2";
     try {
-      //= rfc8484#5.2/http2
-      const outcome = await this.#exchange(request, url, address, "2", signal);
-      this.#knownVersion = "2";
-      return outcome;
+      return await this.#find(request, url, address, wanted, signal);
     } catch (error) {
-      if (signal.aborted || !NO_HTTP2.has(codeOf(error))) throw error;
+      if (signal.aborted || !OTHER_VERSION.has(codeOf(error))) throw error;
     }
-    const outcome = await this.#exchange(request, url, address, "1.1", signal);
-    this.#knownVersion = "1.1";
+    // It may be another server by now than the one that showed what it speaks.
+    this.#knownVersion = undefined;
+    return this.#find(request, url, address, wanted === "2" ? "1.1" : "2", signal);
+  }
+
+  async #find(
+    request: HttpRequest,
+    url: URL,
+    address: string,
+    version: Version,
+    signal: AbortSignal,
+  ): Promise<HttpOutcome> {
+    const outcome = await this.#exchange(request, url, address, version, signal);
+    this.#knownVersion = version;
     return outcome;
   }
 
@@ -82,19 +106,7 @@ export class FetchHttpClient implements HttpClient {
     version: Version,
     signal: AbortSignal,
   ): Promise<HttpOutcome> {
-    const target = new URL(url);
-    target.hostname = address.includes(":") ? `[${address}]` : address;
-    //= rfc8484#8.2/no-cookies
-    // A session keeps connections and no cookies.
-    const response = await this.#session.fetch(target, {
-      method: request.method,
-      headers: { ...request.headers, host: url.host },
-      body: request.body ?? null,
-      redirect: "manual",
-      decompress: false,
-      signal,
-      ...(url.protocol === "https:" ? { protocol: version === "2" ? "http2" : "http1.1" } : {}),
-    });
+    const response = await this.#headOf(request, url, address, version, signal);
     const body = await this.#collect(response);
     if (body === undefined) {
       return { kind: "failed", detail: `the body is longer than ${this.#options.bodyBytesMax} bytes` };
@@ -106,6 +118,36 @@ export class FetchHttpClient implements HttpClient {
       age: response.headers.get("age") ?? undefined,
       body,
     };
+  }
+
+  /** Asks once more when the connection was gone before any answer: asking twice does no harm. */
+  async #headOf(
+    request: HttpRequest,
+    url: URL,
+    address: string,
+    version: Version,
+    signal: AbortSignal,
+  ): Promise<Response> {
+    const target = new URL(url);
+    target.hostname = address.includes(":") ? `[${address}]` : address;
+    const init: BunFetchRequestInit = {
+      method: request.method,
+      headers: { ...request.headers, host: url.host },
+      body: request.body ?? null,
+      redirect: "manual",
+      decompress: false,
+      signal,
+      ...(url.protocol === "https:" ? { protocol: version === "2" ? "http2" : "http1.1" } : {}),
+    };
+    //= rfc8484#8.2/no-cookies
+    // A session keeps connections and no cookies.
+    try {
+      return await this.#session.fetch(target, init);
+    } catch (error) {
+      if (signal.aborted || !GONE.has(codeOf(error))) throw error;
+    }
+    // Of HTTP/1.1 there may be more kept connections that are gone; of HTTP/2, there is one, which is left when it is gone.
+    return this.#session.fetch(target, version === "2" ? init : { ...init, keepalive: false });
   }
 
   /** The whole body, or `undefined` when it is too long; then the rest of it is not read. */

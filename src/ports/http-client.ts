@@ -18,7 +18,12 @@ export type HttpOutcome =
       readonly body: Uint8Array;
     }
   /** There is no response: nobody there, a bad certificate, an end in the middle, too long, too late. */
-  | { readonly kind: "failed"; readonly detail: string };
+  | {
+      readonly kind: "failed";
+      readonly detail: string;
+      /** Whether it is the time that was over. */
+      readonly isTimeout?: boolean;
+    };
 
 export interface HttpSendOptions {
   /** The IP address to connect to, as text without brackets, in place of the URL's host. */
@@ -41,7 +46,7 @@ export interface HttpClientOptions {
   readonly origin: string;
   /** Certificates (PEM) of the authorities to trust in place of the system's. */
   readonly ca: string | undefined;
-  /** "auto" asks an `https:` server for HTTP/2 and remembers when it does not speak it. `http:` is always HTTP/1.1. */
+  /** "auto" asks an `https:` server for HTTP/2 first, and remembers what it speaks until that fails. `http:` is 1.1. */
   readonly version: "auto" | "1.1" | "2";
   /** The longest body that is read, in bytes; the exchange fails at one more. */
   readonly bodyBytesMax: number;

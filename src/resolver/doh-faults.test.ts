@@ -17,6 +17,7 @@ import { MESSAGE_BYTES_MAX } from "../protocol/dns/constants.ts";
 import type { Outcome } from "./answer-source.ts";
 import { DohServer } from "./doh-server.ts";
 import { DohSource } from "./doh-source.ts";
+import { QUERIES_UNDER_WAY_MAX } from "./query-places.ts";
 
 const NAME = "www.example.org";
 /** For servers that answer, be it nonsense: no busy machine shall make silence of it. */
@@ -120,6 +121,35 @@ describe("a server that fails", () => {
       expect((await ask(timeouts, server, second)).outcome).toEqual({ kind: "addresses", addresses: ["192.0.2.1"] });
     });
   }
+
+  test("silent, with more questions than Bun sends at once: the next server answers all that are not stuck", async () => {
+    using silent = startDohServer(stuck);
+    using second = startDohServer(good);
+    const urls = [silent.url, second.url];
+    const clients = urls.map(
+      (origin) => new FetchHttpClient({ origin, ca: undefined, version: "auto", bodyBytesMax: MESSAGE_BYTES_MAX }),
+    );
+    const servers = clients.map((client, index) => {
+      const options = { template: urls[index] ?? "", method: "post", addresses: [] } as const;
+      return new DohServer(options, client, nobody, systemClock);
+    });
+    // Nobody's time is over in this test: what is answered is answered beside the queries that are stuck.
+    const timeouts = { queryMs: 60_000, resolutionMs: 120_000 };
+    const source = new DohSource(servers, timeouts, systemClock, zeroDnsCounters());
+    const enough = Promise.withResolvers<void>();
+    let answered = 0;
+    const answers = Array.from({ length: 400 }, async (_, index) => {
+      const { outcome } = await source.ask({ name: `n${index}.example`, type: "A" });
+      answered += 1;
+      if (answered === 400 - QUERIES_UNDER_WAY_MAX / 2) enough.resolve();
+      return outcome.kind;
+    });
+    await enough.promise;
+    // Those that were stuck go on to the next server.
+    silent[Symbol.dispose]();
+    expect(new Set(await Promise.all(answers))).toEqual(new Set(["addresses"]));
+    for (const client of clients) client.close();
+  });
 
   test("TLS was wanted and plain HTTP found", async () => {
     using server = startDohServer(good);

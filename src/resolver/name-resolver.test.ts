@@ -32,6 +32,7 @@ function setUp(table: Record<string, Outcome | Promise<Outcome>> = {}, options: 
     source,
     hosts: undefined,
     system: undefined,
+    timeoutMs: 8000,
     families: [6, 4],
     sort: (addresses) => addresses,
     ...options,
@@ -185,4 +186,29 @@ test("a failure that the cache knows still goes to the system's resolver, where 
   expect(asked).toEqual([]);
   const { resolver: withSystem } = setUp({}, { source: failing, system });
   expect(await withSystem.resolve("www.example.org")).toEqual({ kind: "addresses", addresses: ["198.51.100.1"] });
+});
+
+test("the system's resolver has what the servers have left of the time", async () => {
+  const clock = new ManualClock();
+  const failing = Promise.withResolvers<Outcome>();
+  const asked = Promise.withResolvers<void>();
+  const system: Resolver = {
+    resolve: () => {
+      asked.resolve();
+      return new Promise(() => undefined);
+    },
+  };
+  const table = { "A slow.example": failing.promise, "AAAA slow.example": failing.promise };
+  const { resolver } = setUp(table, { clock, system });
+  const resolution = resolver.resolve("slow.example");
+  clock.advance(5500);
+  failing.resolve(FAILED);
+  await asked.promise;
+  clock.advance(2499);
+  expect(clock.pendingCount).toBe(1);
+  clock.advance(1);
+  expect(await resolution).toEqual({
+    kind: "failed",
+    detail: "no answer within 8000 ms, the system's resolver included",
+  });
 });

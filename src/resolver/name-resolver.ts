@@ -19,6 +19,8 @@ export interface NameResolverOptions {
   readonly hosts: HostsFile | undefined;
   /** The system's resolver: where there is no `source`, and where it stands in when the source fails. */
   readonly system: Resolver | undefined;
+  /** For everything about a name, in milliseconds: where the system stands in for the source, it has what is left. */
+  readonly timeoutMs: number;
   /** The families that are asked for: 4, 6, or both. */
   readonly families: readonly (4 | 6)[];
   /** Brings addresses into the order in which they are to be tried. */
@@ -44,9 +46,11 @@ export class NameResolver implements Resolver {
     const listed = hosts?.addressesOf(judged.name) ?? [];
     if (listed.length > 0) return this.#local("hosts", judged.name, listed, watch);
     if (source !== undefined) {
+      const deadlineMs = this.#options.clock.nowMs() + this.#options.timeoutMs;
       const resolution = this.#askSource(source, judged.name, watch);
       if (system === undefined) return resolution;
-      const orSystem = (said: Resolution) => (said.kind === "failed" ? this.#askSystem(system, name, watch) : said);
+      const orSystem = (said: Resolution) =>
+        said.kind === "failed" ? this.#askSystem(system, name, watch, deadlineMs) : said;
       return resolution instanceof Promise ? resolution.then(orSystem) : orSystem(resolution);
     }
     return system === undefined
@@ -90,12 +94,30 @@ export class NameResolver implements Resolver {
     return { kind: "not-found", detail: [...new Set(details)].join("; ") };
   }
 
-  async #askSystem(system: Resolver, name: string, watch: ResolutionWatch): Promise<Resolution> {
+  /** @param deadlineMs - By default the system's resolver has a limit of its own, which is the same. */
+  async #askSystem(
+    system: Resolver,
+    name: string,
+    watch: ResolutionWatch,
+    deadlineMs = Number.POSITIVE_INFINITY,
+  ): Promise<Resolution> {
     const startMs = this.#options.clock.nowMs();
-    const resolution = await system.resolve(name);
+    const asked = system.resolve(name);
+    const resolution = await (deadlineMs === Number.POSITIVE_INFINITY ? asked : this.#inTime(asked, deadlineMs));
     const said = resolution.kind === "addresses" ? resolution.addresses.join(", ") : resolution.detail;
     watch.onStep?.({ source: "system", detail: `${name}: ${said}`, ms: this.#options.clock.nowMs() - startMs });
     return resolution.kind === "addresses" ? this.#found(resolution.addresses, watch) : resolution;
+  }
+
+  async #inTime(asked: Resolution | Promise<Resolution>, deadlineMs: number): Promise<Resolution> {
+    const { clock, timeoutMs } = this.#options;
+    const late = Promise.withResolvers<Resolution>();
+    const timer = clock.setTimer(Math.max(0, deadlineMs - clock.nowMs()), () => {
+      late.resolve({ kind: "failed", detail: `no answer within ${timeoutMs} ms, the system's resolver included` });
+    });
+    const resolution = await Promise.race([asked, late.promise]);
+    timer.cancel();
+    return resolution;
   }
 
   /** The addresses of the families that are wanted, in order; whoever watches families sorts for himself. */
