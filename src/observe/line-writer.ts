@@ -4,6 +4,7 @@
  */
 
 import type { Clock, Timer } from "../ports/clock.ts";
+import { LineBlocks, lineStart, linesIn } from "./line-blocks.ts";
 import { type Outlet, type OutletTarget, openOutlet } from "./outlet.ts";
 
 export interface LineWriterOptions {
@@ -29,8 +30,10 @@ export type WriterChange =
 
 /** How long lines are gathered before they are written together, in milliseconds. */
 export const GATHER_MS = 20;
-/** How many bytes of lines are gathered; no single write is larger than this and one line. */
+/** How many bytes of lines are gathered; no single write is larger than this, but for a line that is longer. */
 export const GATHER_BYTES: number = 64 * 1024;
+/** The same where each line is written at once: what waits does so because the reader is slow. */
+const IMMEDIATE_BLOCK_BYTES = 4096;
 /** When to try again where the reader is slow, in milliseconds. */
 export const SLOW_RETRY_MS = 20;
 /** When to try again where the disk is full or the reader is gone, in milliseconds. */
@@ -38,18 +41,18 @@ export const FAILED_RETRY_MS = 1000;
 /** How many writes may follow each other before the rest of the program gets its turn. */
 const WRITES_PER_TURN = 16;
 
-const NEWLINE = 10;
+const NOTHING = Buffer.alloc(0);
 
 export class LineWriter {
   readonly #options: LineWriterOptions;
   readonly #clock: Clock;
   #outlet: Outlet;
-  /** Blocks of lines, each with its newline, of about GATHER_BYTES. BOUNDED by queueBytesMax. */
-  readonly #blocks: string[] = [];
+  /** Lines that no write has begun with. BOUNDED by queueBytesMax. */
+  readonly #lines: LineBlocks;
   /** The block being written; `#blockAt` bytes of it are out. */
-  #block: Buffer = Buffer.alloc(0);
+  #block: Buffer = NOTHING;
   #blockAt = 0;
-  /** Bytes of `#blocks` and of the rest of `#block`. */
+  /** Bytes of `#lines` and of the rest of `#block`. */
   #pendingBytes = 0;
   #isWriting = false;
   /** Whether the timer stands for another try, and not for the end of gathering. */
@@ -68,6 +71,7 @@ export class LineWriter {
   constructor(options: LineWriterOptions, clock: Clock) {
     this.#options = options;
     this.#clock = clock;
+    this.#lines = new LineBlocks(options.immediate ? IMMEDIATE_BLOCK_BYTES : GATHER_BYTES);
     this.#outlet = openOutlet(options.target, options);
   }
 
@@ -78,11 +82,11 @@ export class LineWriter {
       this.#lose();
       return;
     }
-    this.#keep(line);
+    this.#lines.push(line, bytes);
     this.#pendingBytes += bytes;
     if (this.#isWriting || this.#isRetrying) return;
-    if (this.#options.immediate || this.#pendingBytes >= GATHER_BYTES) this.#pump();
-    else this.#timer ??= this.#clock.setTimer(GATHER_MS, () => this.#pump());
+    if (this.#options.immediate || this.#lines.hasEnded) this.#pump();
+    else this.#gather();
   }
 
   /** Lines dropped since the start. */
@@ -118,11 +122,16 @@ export class LineWriter {
     if (!this.#isWriting) this.#outlet.close();
   }
 
-  #keep(line: string): void {
-    const last = this.#blocks.length - 1;
-    const block = this.#blocks[last];
-    if (block === undefined || block.length >= GATHER_BYTES) this.#blocks.push(`${line}\n`);
-    else this.#blocks[last] = `${block}${line}\n`;
+  #gather(): void {
+    this.#timer ??= this.#clock.setTimer(GATHER_MS, () => this.#endGathering());
+  }
+
+  #endGathering(): void {
+    if (this.#pendingBytes > 0) this.#pump();
+    else {
+      this.#stopTimer();
+      this.#lines.release();
+    }
   }
 
   #lose(): void {
@@ -149,8 +158,9 @@ export class LineWriter {
   /** Whether there is something to write. */
   #nextBlock(): boolean {
     if (this.#blockAt < this.#block.length) return true;
-    const block = this.#blocks.shift();
-    this.#block = Buffer.from(block ?? "");
+    if (!this.#lines.hasEnded) this.#lines.endBlock();
+    const block = this.#lines.shift();
+    this.#block = block ?? NOTHING;
     this.#blockAt = 0;
     return block !== undefined;
   }
@@ -192,6 +202,8 @@ export class LineWriter {
       this.#lostReported = this.#lost;
     }
     this.#becomeIdle();
+    // Once more, whether lines have come or not: where none have, the memory is let go.
+    if (!this.#options.immediate && !this.#isClosed) this.#gather();
   }
 
   #reopenNow(): void {
@@ -207,16 +219,14 @@ export class LineWriter {
     }
     if (this.#blockAt === this.#block.length) return;
     // The old file has the beginning of a line: the new one gets the line from its start.
-    const lineStart = this.#blockAt === 0 ? 0 : this.#block.lastIndexOf(NEWLINE, this.#blockAt - 1) + 1;
-    this.#pendingBytes += this.#blockAt - lineStart;
-    this.#blockAt = lineStart;
+    const start = lineStart(this.#block, this.#blockAt);
+    this.#pendingBytes += this.#blockAt - start;
+    this.#blockAt = start;
   }
 
   /** Lines that are not wholly out. */
   #linesLeft(): number {
-    const kept = this.#blocks.reduce((sum, block) => sum + block.split("\n").length - 1, 0);
-    const rest = this.#block.subarray(this.#blockAt);
-    return rest.reduce((sum, byte) => (byte === NEWLINE ? sum + 1 : sum), kept);
+    return this.#lines.count() + linesIn(this.#block.subarray(this.#blockAt));
   }
 
   #stopTimer(): void {
