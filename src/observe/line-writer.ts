@@ -28,12 +28,10 @@ export type WriterChange =
   /** The writer is closed, and these lines, not told of before, were not written. */
   | { readonly kind: "ended-short"; readonly lostLines: number };
 
-/** How long lines are gathered before they are written together, in milliseconds. */
-export const GATHER_MS = 20;
-/** How many bytes of lines are gathered; no single write is larger than this, but for a line that is longer. */
-export const GATHER_BYTES: number = 64 * 1024;
-/** The same where each line is written at once: what waits does so because the reader is slow. */
-const IMMEDIATE_BLOCK_BYTES = 4096;
+/** How long lines are gathered, in milliseconds, to be written together: a write costs much more than a line. */
+export const GATHER_MS = 50;
+/** The smallest block, in bytes; also that of an immediate log, where lines only wait when the reader is slow. */
+const BLOCK_BYTES_MIN = 4096;
 /** When to try again where the reader is slow, in milliseconds. */
 export const SLOW_RETRY_MS = 20;
 /** When to try again where the disk is full or the reader is gone, in milliseconds. */
@@ -71,8 +69,8 @@ export class LineWriter {
   constructor(options: LineWriterOptions, clock: Clock) {
     this.#options = options;
     this.#clock = clock;
-    this.#lines = new LineBlocks(options.immediate ? IMMEDIATE_BLOCK_BYTES : GATHER_BYTES);
     this.#outlet = openOutlet(options.target, options);
+    this.#lines = new LineBlocks(blockBytes(options, this.#outlet));
   }
 
   /** Takes a line, without its newline. */
@@ -101,7 +99,7 @@ export class LineWriter {
   reopen(): void {
     if (this.#options.target.kind !== "file" || this.#isClosed) return;
     this.#reopenWanted = true;
-    if (!this.#isWriting) this.#pump();
+    if (!this.#isWriting) this.#flush();
   }
 
   /** Writes what is kept, for at most `limitMs`; whatever is not out by then is lost. */
@@ -127,11 +125,18 @@ export class LineWriter {
   }
 
   #endGathering(): void {
-    if (this.#pendingBytes > 0) this.#pump();
-    else {
-      this.#stopTimer();
-      this.#lines.release();
+    if (this.#pendingBytes > 0) {
+      this.#flush();
+      return;
     }
+    this.#stopTimer();
+    this.#lines.release();
+  }
+
+  /** Writes all that is kept now. */
+  #flush(): void {
+    this.#lines.endBlock();
+    this.#pump();
   }
 
   #lose(): void {
@@ -141,9 +146,13 @@ export class LineWriter {
     this.#options.onChange({ kind: "losing" });
   }
 
-  /** Writes until nothing is left, the outlet takes no more, or others must have their turn. */
+  /**
+   * Writes until no block is left that has ended, the outlet takes no more, or others must have their turn. Lines that have
+   * come during a write are gathered as all are: writing them at once would be a write for a few, and again for the next few.
+   */
   #pump(): void {
     this.#stopTimer();
+    if (this.#options.immediate || this.#isClosed) this.#lines.endBlock();
     if (this.#reopenWanted) this.#reopenNow();
     for (let count = 0; this.#nextBlock(); count++) {
       if (count === WRITES_PER_TURN) {
@@ -158,7 +167,6 @@ export class LineWriter {
   /** Whether there is something to write. */
   #nextBlock(): boolean {
     if (this.#blockAt < this.#block.length) return true;
-    if (!this.#lines.hasEnded) this.#lines.endBlock();
     const block = this.#lines.shift();
     this.#block = block ?? NOTHING;
     this.#blockAt = 0;
@@ -191,7 +199,7 @@ export class LineWriter {
     }
     this.#isRetrying = true;
     const delayMs = isSlow || this.#isClosed ? SLOW_RETRY_MS : FAILED_RETRY_MS;
-    this.#timer = this.#clock.setTimer(delayMs, () => this.#pump());
+    this.#timer = this.#clock.setTimer(delayMs, () => this.#flush());
   }
 
   #settle(): void {
@@ -238,4 +246,9 @@ export class LineWriter {
   #becomeIdle(): void {
     for (const resolve of this.#idleWaiters.splice(0)) resolve();
   }
+}
+
+/** Large enough for what the outlet takes at once, small enough for a small queue not to be full before it is written. */
+function blockBytes({ immediate, queueBytesMax }: LineWriterOptions, { writeBytes }: Outlet): number {
+  return immediate ? BLOCK_BYTES_MIN : Math.max(BLOCK_BYTES_MIN, Math.min(writeBytes, Math.floor(queueBytesMax / 2)));
 }
