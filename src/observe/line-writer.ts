@@ -4,6 +4,7 @@
  */
 
 import type { Clock, Timer } from "../ports/clock.ts";
+import { LineBlocks, lineStart, linesIn } from "./line-blocks.ts";
 import { type Outlet, type OutletTarget, openOutlet } from "./outlet.ts";
 
 export interface LineWriterOptions {
@@ -27,10 +28,10 @@ export type WriterChange =
   /** The writer is closed, and these lines, not told of before, were not written. */
   | { readonly kind: "ended-short"; readonly lostLines: number };
 
-/** How long lines are gathered before they are written together, in milliseconds. */
-export const GATHER_MS = 20;
-/** How many bytes of lines are gathered; no single write is larger than this and one line. */
-export const GATHER_BYTES: number = 64 * 1024;
+/** How long lines are gathered, in milliseconds, to be written together: a write costs much more than a line. */
+export const GATHER_MS = 50;
+/** The smallest block, in bytes; also that of an immediate log, where lines only wait when the reader is slow. */
+const BLOCK_BYTES_MIN = 4096;
 /** When to try again where the reader is slow, in milliseconds. */
 export const SLOW_RETRY_MS = 20;
 /** When to try again where the disk is full or the reader is gone, in milliseconds. */
@@ -38,18 +39,18 @@ export const FAILED_RETRY_MS = 1000;
 /** How many writes may follow each other before the rest of the program gets its turn. */
 const WRITES_PER_TURN = 16;
 
-const NEWLINE = 10;
+const NOTHING = Buffer.alloc(0);
 
 export class LineWriter {
   readonly #options: LineWriterOptions;
   readonly #clock: Clock;
   #outlet: Outlet;
-  /** Blocks of lines, each with its newline, of about GATHER_BYTES. BOUNDED by queueBytesMax. */
-  readonly #blocks: string[] = [];
+  /** Lines that no write has begun with. BOUNDED by queueBytesMax. */
+  readonly #lines: LineBlocks;
   /** The block being written; `#blockAt` bytes of it are out. */
-  #block: Buffer = Buffer.alloc(0);
+  #block: Buffer = NOTHING;
   #blockAt = 0;
-  /** Bytes of `#blocks` and of the rest of `#block`. */
+  /** Bytes of `#lines` and of the rest of `#block`. */
   #pendingBytes = 0;
   #isWriting = false;
   /** Whether the timer stands for another try, and not for the end of gathering. */
@@ -69,6 +70,7 @@ export class LineWriter {
     this.#options = options;
     this.#clock = clock;
     this.#outlet = openOutlet(options.target, options);
+    this.#lines = new LineBlocks(blockBytes(options, this.#outlet));
   }
 
   /** Takes a line, without its newline. */
@@ -78,11 +80,11 @@ export class LineWriter {
       this.#lose();
       return;
     }
-    this.#keep(line);
+    this.#lines.push(line, bytes);
     this.#pendingBytes += bytes;
     if (this.#isWriting || this.#isRetrying) return;
-    if (this.#options.immediate || this.#pendingBytes >= GATHER_BYTES) this.#pump();
-    else this.#timer ??= this.#clock.setTimer(GATHER_MS, () => this.#pump());
+    if (this.#options.immediate || this.#lines.hasEnded) this.#pump();
+    else this.#gather();
   }
 
   /** Lines dropped since the start. */
@@ -97,7 +99,7 @@ export class LineWriter {
   reopen(): void {
     if (this.#options.target.kind !== "file" || this.#isClosed) return;
     this.#reopenWanted = true;
-    if (!this.#isWriting) this.#pump();
+    if (!this.#isWriting) this.#flush();
   }
 
   /** Writes what is kept, for at most `limitMs`; whatever is not out by then is lost. */
@@ -118,11 +120,23 @@ export class LineWriter {
     if (!this.#isWriting) this.#outlet.close();
   }
 
-  #keep(line: string): void {
-    const last = this.#blocks.length - 1;
-    const block = this.#blocks[last];
-    if (block === undefined || block.length >= GATHER_BYTES) this.#blocks.push(`${line}\n`);
-    else this.#blocks[last] = `${block}${line}\n`;
+  #gather(): void {
+    this.#timer ??= this.#clock.setTimer(GATHER_MS, () => this.#endGathering());
+  }
+
+  #endGathering(): void {
+    if (this.#pendingBytes > 0) {
+      this.#flush();
+      return;
+    }
+    this.#stopTimer();
+    this.#lines.release();
+  }
+
+  /** Writes all that is kept now. */
+  #flush(): void {
+    this.#lines.endBlock();
+    this.#pump();
   }
 
   #lose(): void {
@@ -132,9 +146,13 @@ export class LineWriter {
     this.#options.onChange({ kind: "losing" });
   }
 
-  /** Writes until nothing is left, the outlet takes no more, or others must have their turn. */
+  /**
+   * Writes until no block is left that has ended, the outlet takes no more, or others must have their turn. Lines that have
+   * come during a write are gathered as all are: writing them at once would be a write for a few, and again for the next few.
+   */
   #pump(): void {
     this.#stopTimer();
+    if (this.#options.immediate || this.#isClosed) this.#lines.endBlock();
     if (this.#reopenWanted) this.#reopenNow();
     for (let count = 0; this.#nextBlock(); count++) {
       if (count === WRITES_PER_TURN) {
@@ -149,8 +167,8 @@ export class LineWriter {
   /** Whether there is something to write. */
   #nextBlock(): boolean {
     if (this.#blockAt < this.#block.length) return true;
-    const block = this.#blocks.shift();
-    this.#block = Buffer.from(block ?? "");
+    const block = this.#lines.shift();
+    this.#block = block ?? NOTHING;
     this.#blockAt = 0;
     return block !== undefined;
   }
@@ -181,7 +199,7 @@ export class LineWriter {
     }
     this.#isRetrying = true;
     const delayMs = isSlow || this.#isClosed ? SLOW_RETRY_MS : FAILED_RETRY_MS;
-    this.#timer = this.#clock.setTimer(delayMs, () => this.#pump());
+    this.#timer = this.#clock.setTimer(delayMs, () => this.#flush());
   }
 
   #settle(): void {
@@ -192,6 +210,8 @@ export class LineWriter {
       this.#lostReported = this.#lost;
     }
     this.#becomeIdle();
+    // Once more, whether lines have come or not: where none have, the memory is let go.
+    if (!this.#options.immediate && !this.#isClosed) this.#gather();
   }
 
   #reopenNow(): void {
@@ -207,16 +227,14 @@ export class LineWriter {
     }
     if (this.#blockAt === this.#block.length) return;
     // The old file has the beginning of a line: the new one gets the line from its start.
-    const lineStart = this.#blockAt === 0 ? 0 : this.#block.lastIndexOf(NEWLINE, this.#blockAt - 1) + 1;
-    this.#pendingBytes += this.#blockAt - lineStart;
-    this.#blockAt = lineStart;
+    const start = lineStart(this.#block, this.#blockAt);
+    this.#pendingBytes += this.#blockAt - start;
+    this.#blockAt = start;
   }
 
   /** Lines that are not wholly out. */
   #linesLeft(): number {
-    const kept = this.#blocks.reduce((sum, block) => sum + block.split("\n").length - 1, 0);
-    const rest = this.#block.subarray(this.#blockAt);
-    return rest.reduce((sum, byte) => (byte === NEWLINE ? sum + 1 : sum), kept);
+    return this.#lines.count() + linesIn(this.#block.subarray(this.#blockAt));
   }
 
   #stopTimer(): void {
@@ -228,4 +246,9 @@ export class LineWriter {
   #becomeIdle(): void {
     for (const resolve of this.#idleWaiters.splice(0)) resolve();
   }
+}
+
+/** Large enough for what the outlet takes at once, small enough for a small queue not to be full before it is written. */
+function blockBytes({ immediate, queueBytesMax }: LineWriterOptions, { writeBytes }: Outlet): number {
+  return immediate ? BLOCK_BYTES_MIN : Math.max(BLOCK_BYTES_MIN, Math.min(writeBytes, Math.floor(queueBytesMax / 2)));
 }

@@ -19,6 +19,8 @@ export type OutletTarget =
 export type WriteDone = (error: NodeJS.ErrnoException | undefined, bytesWritten: number) => void;
 
 export interface Outlet {
+  /** How many bytes are best written at once. */
+  readonly writeBytes: number;
   /** Calls `done` once, perhaps at once. There is one write at a time; `bytes` must not change until then. */
   write(bytes: Uint8Array, done: WriteDone): void;
   close(): void;
@@ -32,6 +34,11 @@ export interface OutletOptions {
 /** Readable by the group, since logs are read by other programs, and by nobody else, since they say who went where. */
 const FILE_MODE = 0o640;
 const OPEN_FLAGS = constants.O_WRONLY | constants.O_APPEND | constants.O_NONBLOCK | constants.O_NOCTTY;
+
+/** What an empty pipe takes. The rest of a longer write would have to wait for the reader. */
+const PIPE_BYTES = 64 * 1024;
+/** The thread pool costs the same for each write, some 300 µs of CPU, whatever its size. */
+const POOLED_BYTES = 256 * 1024;
 
 /** @throws The error of `open` or `fstat` when there is no such place. */
 export function openOutlet(target: OutletTarget, { immediate }: OutletOptions): Outlet {
@@ -56,6 +63,7 @@ function openAgain(fd: number): number | undefined {
 
 /** Regular files: writing may have to wait for the disk, which is not for the event loop to do. */
 class PooledOutlet implements Outlet {
+  readonly writeBytes: number = POOLED_BYTES;
   readonly #fd: number;
   readonly #isOwn: boolean;
 
@@ -75,6 +83,7 @@ class PooledOutlet implements Outlet {
 
 /** Non-blocking descriptors: a write takes what there is room for, or says EAGAIN. */
 class DirectOutlet implements Outlet {
+  readonly writeBytes: number = PIPE_BYTES;
   readonly #fd: number;
   readonly #isOwn: boolean;
 
@@ -101,6 +110,7 @@ class DirectOutlet implements Outlet {
 
 /** The engine's own writer, with one write under way at most, so that it never holds more than we gave it. */
 class SinkOutlet implements Outlet {
+  readonly writeBytes: number = PIPE_BYTES;
   readonly #fd: number;
   #sink: Bun.FileSink | undefined;
 
