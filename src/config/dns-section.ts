@@ -75,7 +75,7 @@ export const DNS: z.ZodType<DnsConfig> = table({
     .min(1, { error: HOSTS_WANTED })
     .prefault("/etc/hosts")
     .describe(
-      'The hosts file that comes before the servers, read again when it has changed; "off" for none. One of more than 4 MiB is not used. Without servers, the system\'s resolver reads its own.',
+      'The hosts file that comes before the servers, read again when it has changed; "off" for none. One of more than 4 MiB, one that cannot be read and what is no regular file are not used, and the log says so. Without servers, the system\'s resolver reads its own.',
     ),
   query_timeout: duration()
     .prefault("2500ms")
