@@ -2,7 +2,7 @@
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
-import { a, cname, response, soa } from "../support/dns-message.ts";
+import { a, response, soa } from "../support/dns-message.ts";
 import { type DohServer, startDohServer, TEST_CA_FILE } from "../support/doh-server.ts";
 import { echoOrigin } from "../support/origin.ts";
 import { type ProxyOptions, runSockeye, startProxy } from "../support/proxy-process.ts";
@@ -135,21 +135,6 @@ describe("sockeye resolve", () => {
     expect(stdout.split("\n").slice(0, 1)).toEqual(["site.test"]);
     expect(stdout).toContain(`A site.test, ${zone.url} (127.0.0.1): 127.0.0.1 (TTL 300 s)`);
     expect(stdout).toMatch(/\n {2}0 ms +127\.0\.0\.1 {2}from 127\.0\.0\.1, forbidden to clients of other machines\n/);
-  });
-
-  test("what a server says neither steers the terminal nor forges a line", async () => {
-    using zone = startDohServer(({ name, type }) => {
-      if (name === "type.test") return new Response("", { headers: { "content-type": "text/\u009b31mhtml" } });
-      const alias = "\u001b]0;owned\u0007\n  hosts     alias.test: 192.0.2.1";
-      return response(name, type, { answers: [cname(name, alias)], authorities: [soa("test", 60, 60)] });
-    });
-    for (const name of ["alias.test", "type.test", "\u001b[2J"]) {
-      const { stdout } = await runSockeye(["resolve", "--doh", zone.url, name]);
-      // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there.
-      expect(stdout).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/);
-      expect(stdout).not.toMatch(/^ {2}hosts/m);
-    }
-    expect(zone.asked.length).toBe(4);
   });
 
   test("a name without an address: exit status 1; no name: 2; --help: 0", async () => {

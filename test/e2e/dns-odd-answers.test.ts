@@ -1,0 +1,64 @@
+/** What a DNS server says that nobody should believe, through a whole proxy and through `sockeye resolve`. */
+
+import { describe, expect, test } from "bun:test";
+import { a, aaaa, cname, response, soa } from "../support/dns-message.ts";
+import { type DohServer, startDohServer } from "../support/doh-server.ts";
+import { echoOrigin } from "../support/origin.ts";
+import { runSockeye, startProxy } from "../support/proxy-process.ts";
+import { openTunnel, Refused } from "../support/socks-client.ts";
+
+const nothing = { authorities: [soa("test", 60, 60)] };
+
+describe("sockeye resolve", () => {
+  test("what a server says neither steers the terminal nor forges a line", async () => {
+    using zone = startDohServer(({ name, type }) => {
+      if (name === "type.test") return new Response("", { headers: { "content-type": "text/\u009b31mhtml" } });
+      const alias = "\u001b]0;owned\u0007\n  hosts     alias.test: 192.0.2.1";
+      return response(name, type, { ...nothing, answers: [cname(name, alias)] });
+    });
+    for (const name of ["alias.test", "type.test", "\u001b[2J"]) {
+      const { stdout } = await runSockeye(["resolve", "--doh", zone.url, name]);
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there.
+      expect(stdout).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/);
+      expect(stdout).not.toMatch(/^ {2}hosts/m);
+    }
+    expect(zone.asked.length).toBe(4);
+  });
+});
+
+describe("an IPv4 address wrapped in an AAAA record", () => {
+  /** `six.test` has nothing else, `both.test` has an A record, too. */
+  const startZone = (): DohServer =>
+    startDohServer(({ name, type }) => {
+      if (type === "AAAA") return response(name, type, { answers: [aaaa(name, "::ffff:127.0.0.1")] });
+      return response(name, type, name === "both.test" ? { answers: [a(name, "127.0.0.9")] } : nothing);
+    });
+
+  test("is not there: for a cold cache, for a warm one, and for `sockeye resolve`", async () => {
+    using zone = startZone();
+    using origin = echoOrigin("127.0.0.9");
+    await using proxy = await startProxy(["--doh", zone.url], { withoutCommonOptions: true });
+    const connect = async (host: string) => {
+      const tunnel = await openTunnel({ proxyPort: proxy.port, host, port: origin.port }).catch((error) => error);
+      if (tunnel instanceof Refused) return `refused ${tunnel.code}`;
+      tunnel.close();
+      return "connected";
+    };
+    const said = [];
+    for (const host of ["six.test", "six.test", "both.test", "both.test"]) said.push(await connect(host));
+    expect(said).toEqual(["refused 4", "refused 4", "connected", "connected"]);
+    expect(zone.asked.length).toBe(4);
+    await proxy.stdout.waitFor(() => proxy.accessLog().length >= 4);
+    const tried = proxy.accessLog().map((line) => line["attempts"] as { address: string }[] | undefined);
+    expect(tried.flatMap((attempts) => (attempts ?? []).map(({ address }) => address))).toEqual([
+      "127.0.0.9",
+      "127.0.0.9",
+    ]);
+
+    const six = await runSockeye(["resolve", "--doh", zone.url, "six.test"]);
+    expect(six.status).toBe(1);
+    expect(six.stdout).not.toContain("127.0.0.1 ");
+    const both = await runSockeye(["resolve", "--doh", zone.url, "both.test"]);
+    expect(both.stdout.match(/^ {2}\d+ ms +\S+/gm)).toEqual(["  0 ms      127.0.0.9"]);
+  });
+});
