@@ -2,12 +2,11 @@
 
 import { describe, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { a, response } from "../../test/support/dns-message.ts";
 import { type DohScript, startDohServer } from "../../test/support/doh-server.ts";
 import { ManualClock } from "../../test/support/manual-clock.ts";
 import { scratchDir } from "../../test/support/scratch-dir.ts";
+import { startWatchedDohServer } from "../../test/support/watched-doh-server.ts";
 import type { DnsConfig } from "../config/config.ts";
 import { parseConfig } from "../config/load.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -105,31 +104,12 @@ describe("how long a server may be silent", () => {
 });
 
 describe("what another resolver has taken the place of", () => {
-  /** A server by Node, which tells when a connection ends. */
-  async function startNodeServer(): Promise<{ server: Server; url: string; closed: Promise<void> }> {
-    const closed = Promise.withResolvers<void>();
-    const server = createServer((request, reply) => {
-      const chunks: Buffer[] = [];
-      request.on("data", (chunk: Buffer) => chunks.push(chunk));
-      request.on("end", () => {
-        reply.setHeader("content-type", "application/dns-message");
-        reply.end(response("a.example", "A", { answers: [a("a.example", "192.0.2.1")] }));
-      });
-    });
-    server.keepAliveTimeout = 0;
-    server.on("connection", (socket) => socket.on("close", () => closed.resolve()));
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    const { port } = server.address() as AddressInfo;
-    return { server, url: `http://127.0.0.1:${port}/`, closed: closed.promise };
-  }
-
   test("closes its connections when it is closed", async () => {
-    const { server, url, closed } = await startNodeServer();
-    const names = open(url, "");
-    expect(textOf(await names.resolver.resolve("a.example"))).toBe("192.0.2.1");
+    using server = await startWatchedDohServer();
+    const names = open(server.url, "");
+    expect(textOf(await names.resolver.resolve("a.example"))).toBe("127.0.0.1");
     names.close();
-    await closed;
-    server.close();
+    await server.closed;
   });
 
   test("counts no longer in the cache's gauges", async () => {
