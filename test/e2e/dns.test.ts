@@ -127,18 +127,24 @@ describe("a proxy with --doh", () => {
     expect(other.asked.length).toBe(2);
   });
 
-  test("SIGHUP closes the connections to the servers of before", async () => {
+  test("SIGHUP closes the idle connections to the servers of before", async () => {
     using server = await startWatchedDohServer();
     using other = startZone();
     using origin = echoOrigin();
     using dir = scratchDir();
     const path = dir.file("config.toml");
-    writeFileSync(path, `[dns]\nservers = ["${server.url}"]\n`);
+    writeFileSync(path, `[dns]\nquery_timeout = "1m"\ntimeout = "1m"\nservers = ["${server.url}"]\n`);
     await using proxy = await startProxy(["--config", path], ONE_CACHE);
+    // While somebody waits for an answer, no collection of garbage closes what should have been closed.
+    const waiting = openTunnel({ proxyPort: proxy.port, host: "held.test", port: origin.port });
+    const ended = waiting.catch(() => undefined);
+    await server.held;
     (await openTunnel({ proxyPort: proxy.port, host: "site.test", port: origin.port })).close();
     writeFileSync(path, `[dns]\nservers = ["${other.url}"]\n`);
     proxy.kill("SIGHUP");
     await server.closed;
+    await proxy.stop("SIGKILL");
+    await ended;
   });
 });
 
