@@ -6,6 +6,8 @@ import { type DohServer, startDohServer } from "../support/doh-server.ts";
 import { echoOrigin } from "../support/origin.ts";
 import { runSockeye, startProxy } from "../support/proxy-process.ts";
 import { openTunnel, Refused } from "../support/socks-client.ts";
+import { askProxy, datagramHeader } from "../support/socks-request.ts";
+import { startUdpEcho, TestDatagrams } from "../support/test-datagrams.ts";
 
 const nothing = { authorities: [soa("test", 60, 60)] };
 
@@ -17,7 +19,7 @@ describe("an IPv4 address wrapped in an AAAA record", () => {
       return response(name, type, name === "both.test" ? { answers: [a(name, "127.0.0.9")] } : nothing);
     });
 
-  test("is not there: for a cold cache, for a warm one, and for `sockeye resolve`", async () => {
+  test("is not there: for a cold cache, for a warm one, for datagrams, and for `sockeye resolve`", async () => {
     using zone = startZone();
     using origin = echoOrigin("127.0.0.9");
     await using proxy = await startProxy(["--doh", zone.url], { withoutCommonOptions: true });
@@ -37,6 +39,16 @@ describe("an IPv4 address wrapped in an AAAA record", () => {
       "127.0.0.9",
       "127.0.0.9",
     ]);
+
+    // The cache knows the name by now, so that the datagrams come in their order, if they come.
+    using echo = await startUdpEcho();
+    const { control, reply } = await askProxy({ proxyPort: proxy.port, cmd: "udp" });
+    using socket = await TestDatagrams.open("127.0.0.1");
+    for (const host of ["six.test", "127.0.0.1"]) {
+      socket.send([...datagramHeader(host, echo.port), ...Buffer.from(`by ${host}`)], reply.port, reply.address);
+    }
+    expect(Buffer.from((await socket.receive()).bytes).toString("latin1")).toEndWith("by 127.0.0.1");
+    control.close();
 
     const six = await runSockeye(["resolve", "--doh", zone.url, "six.test"]);
     expect(six.status).toBe(1);
