@@ -18,7 +18,7 @@ import { HostsFile } from "../resolver/hosts-file.ts";
 import { NameResolver } from "../resolver/name-resolver.ts";
 import { SystemResolver } from "../resolver/system-resolver.ts";
 
-/** A resolver, and what is to be closed when another one takes its place. */
+/** A resolver, and what is to be closed when another one takes its place, which counts in its stead. */
 export interface NameResolution {
   readonly resolver: NameResolver;
   /** All that it was made of. */
@@ -92,9 +92,10 @@ export function openNameResolution(
     staleS: Math.ceil(config.serveStaleMs / 1000),
   };
   const doh = new DohSource(servers, timeouts, clock, counters);
+  const cache = new DnsCache(limits, counters);
   const resolver = new NameResolver({
     clock,
-    source: new CachingSource(doh, new DnsCache(limits, counters), clock, counters),
+    source: new CachingSource(doh, cache, clock, counters),
     hosts: config.hostsFile === "off" ? undefined : new HostsFile(config.hostsFile, clock, log),
     system: config.fallback === "system" ? system : undefined,
     timeoutMs: config.timeoutMs,
@@ -102,6 +103,7 @@ export function openNameResolution(
     sort,
   });
   const close = () => {
+    cache.retire();
     for (const client of clients) client.close();
   };
   return { resolver, key, close };

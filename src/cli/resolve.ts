@@ -8,6 +8,7 @@ import { loadConfig } from "../config/load.ts";
 import { formatMistake, type Mistake } from "../config/mistake.ts";
 import { RouteTable } from "../net/route-table.ts";
 import { systemClock } from "../net/system-clock.ts";
+import { escapeControls } from "../observe/escape-controls.ts";
 import { zeroDnsCounters } from "../ports/dns-counters.ts";
 import type { Log, LogFields } from "../ports/log.ts";
 import { AccessRules } from "../proxy/access-rules.ts";
@@ -118,12 +119,13 @@ function noteOn(
   return { text: `${from}${remark}`, failsAtOnce: false };
 }
 
+/** One line. What DNS servers say is in it, and the terminal is not theirs. */
 const say = (text: string): void => {
-  print(`${text}\n`);
+  print(`${escapeControls(text)}\n`);
 };
 
 const warn = (message: string, fields: LogFields = {}): void => {
-  process.stderr.write(`sockeye resolve: ${message} ${JSON.stringify(fields)}\n`);
+  process.stderr.write(`sockeye resolve: ${escapeControls(`${message} ${JSON.stringify(fields)}`)}\n`);
 };
 
 const stderrLog: Log = { debug: () => undefined, info: () => undefined, warn, error: warn };

@@ -1,11 +1,12 @@
 /** The section `[dns]`: how names become addresses. */
 
+import { isIP } from "node:net";
 import { z } from "zod";
 import { type DnsConfig, type DnsServerConfig, DOH_SERVER_ADDRESSES_MAX, DOH_SERVERS_MAX } from "./config.ts";
 import { ADDRESS, duration, integer, list, oneOf, table } from "./values.ts";
 
 const URL_WANTED =
-  'a URL with http:// or https:// and without a user, such as "https://dns.example/dns-query"; {?dns} may stand at its end';
+  'a URL with http:// or https://, without a user and without a fragment (#), such as "https://dns.example/dns-query"; {?dns} may stand at its end';
 
 /** A URL of RFC 8484, or its template. */
 const DOH_URL: z.ZodType<string, string> = z
@@ -14,11 +15,18 @@ const DOH_URL: z.ZodType<string, string> = z
   .refine(isDohUrl, { error: URL_WANTED });
 
 function isDohUrl(text: string): boolean {
-  const url = URL.parse(text.replace(/\{[?&]dns\}$/, ""));
-  if (url === null || text.replace(/\{[?&]dns\}$/, "").includes("{")) return false;
-  const isHttp = url.protocol === "http:" || url.protocol === "https:";
-  return isHttp && url.username === "" && url.password === "" && url.hash === "";
+  const plain = withoutVariable(text);
+  const url = URL.parse(plain);
+  // The parser passes over an empty fragment and over white space at the end; what is put there later would not stand where
+  // it should.
+  if (url === null || /[{#\s]/.test(plain)) return false;
+  return (isHttp(url) || url.protocol === "https:") && url.username === "" && url.password === "";
 }
+
+/** The URL of a template of RFC 8484. */
+const withoutVariable = (text: string): string => text.replace(/\{[?&]dns\}$/, "");
+const isHttp = (url: URL): boolean => url.protocol === "http:";
+const isLiteral = (url: URL): boolean => isIP(url.hostname.replace(/^\[(.*)\]$/, "$1")) !== 0;
 
 const PATH_WANTED = "a path";
 
@@ -44,6 +52,10 @@ const SERVER: z.ZodType<DnsServerConfig> = z
         http: oneOf("auto", "1.1", "2")
           .optional()
           .describe('The version of HTTP; "auto" asks an https:// server for HTTP/2 first. http:// is always 1.1.'),
+      }).superRefine((server, context) => {
+        for (const { key, wanted } of meaningless(server)) {
+          context.addIssue({ code: "custom", path: [key], message: wanted });
+        }
       }),
     ],
     { error: "a URL, or a table with the key url" },
@@ -53,6 +65,28 @@ const SERVER: z.ZodType<DnsServerConfig> = z
       typeof entry === "string" ? { url: entry, addresses: [], ca_file: undefined, http: undefined } : entry;
     return { url, addresses: addresses ?? [], caFile: ca_file, httpVersion: http ?? "auto" };
   });
+
+/** What is said beside a URL to which it means nothing: whoever wrote it relies on it. */
+function meaningless(server: {
+  readonly url: string;
+  readonly addresses?: unknown;
+  readonly ca_file?: unknown;
+  readonly http?: unknown;
+}): { readonly key: string; readonly wanted: string }[] {
+  const url = URL.parse(withoutVariable(server.url));
+  if (url === null) return [];
+  const mistakes: { readonly key: string; readonly wanted: string }[] = [];
+  if (server.addresses !== undefined && isLiteral(url)) {
+    mistakes.push({ key: "addresses", wanted: "no addresses beside a url that holds an IP address itself" });
+  }
+  if (server.ca_file !== undefined && isHttp(url)) {
+    mistakes.push({ key: "ca_file", wanted: "no ca_file beside an http:// url, which has no certificate" });
+  }
+  if (server.http === "2" && isHttp(url)) {
+    mistakes.push({ key: "http", wanted: '"auto" or "1.1" beside an http:// url' });
+  }
+  return mistakes;
+}
 
 const HOSTS_WANTED = 'a path, or "off"';
 
@@ -75,7 +109,7 @@ export const DNS: z.ZodType<DnsConfig> = table({
     .min(1, { error: HOSTS_WANTED })
     .prefault("/etc/hosts")
     .describe(
-      'The hosts file that comes before the servers, read again when it has changed; "off" for none. One of more than 4 MiB is not used. Without servers, the system\'s resolver reads its own.',
+      'The hosts file that comes before the servers, read again when it has changed; "off" for none. One of more than 4 MiB, one that cannot be read and what is no regular file are not used, and the log says so. Without servers, the system\'s resolver reads its own.',
     ),
   query_timeout: duration()
     .prefault("2500ms")

@@ -43,11 +43,26 @@ servers = [
     "ftp://dns.example/",
     "https://user:secret@dns.example/",
     "https://dns.example/#x",
+    "https://dns.example/#",
+    "https://dns.example/#{?dns}",
+    "https://dns.example/q ",
     "https://dns.example/{?name}",
     "https://",
     "",
   ])("%p is no server", (url) => {
     expect(placesOfMistakes(`[dns]\nservers = ["${url}"]`)).toEqual(["dns.servers[0]"]);
+  });
+
+  test("what means nothing beside its URL is a mistake, not passed over", () => {
+    const mistakesOf = (server: string) => placesOfMistakes(`[dns]\nservers = [{ ${server} }]`);
+    const addresses = 'addresses = ["192.0.2.53"]';
+    expect(mistakesOf(`url = "https://192.0.2.1/q{?dns}", ${addresses}`)).toEqual(["dns.servers[0].addresses"]);
+    expect(mistakesOf(`url = "https://[2001:db8::1]/", ${addresses}`)).toEqual(["dns.servers[0].addresses"]);
+    expect(mistakesOf(`url = "http://dns.example/", ${addresses}, ca_file = "/ca.pem", http = "2"`)).toEqual([
+      "dns.servers[0].ca_file",
+      "dns.servers[0].http",
+    ]);
+    expect(mistakesOf(`url = "http://dns.example/", ${addresses}, http = "1.1"`)).toEqual([]);
   });
 
   test("every mistake is found", () => {

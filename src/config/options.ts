@@ -260,7 +260,8 @@ export type DnsOptions = {
   readonly fallback?: "none" | "system";
   /**
    * The hosts file that comes before the servers, read again when it has changed; "off" for none. One of more than 4
-   * MiB is not used. Without servers, the system's resolver reads its own. Default: "/etc/hosts".
+   * MiB, one that cannot be read and what is no regular file are not used, and the log says so. Without servers, the
+   * system's resolver reads its own. Default: "/etc/hosts".
    */
   readonly hosts_file?: string;
   /**

@@ -13,6 +13,8 @@ export type Outcome =
 export interface TimedOutcome {
   readonly outcome: Outcome;
   readonly ttlS: number;
+  /** Whether its time was over already when it was given, since nobody gave a new one. */
+  readonly isStale?: boolean;
 }
 
 export type OnStep = (step: ResolutionStep) => void;

@@ -3,7 +3,7 @@ import { ManualClock } from "../../test/support/manual-clock.ts";
 import { zeroDnsCounters } from "../ports/dns-counters.ts";
 import type { Question } from "../protocol/dns/query.ts";
 import type { AnswerSource, TimedOutcome } from "./answer-source.ts";
-import { CachingSource, STALE_PATIENCE_MS } from "./caching-source.ts";
+import { CachingSource, QUESTIONS_MAX, STALE_PATIENCE_MS } from "./caching-source.ts";
 import { DNS_CACHE_LIMITS, DnsCache, FAILURE_TTL_S } from "./dns-cache.ts";
 
 const QUESTION: Question = { name: "a.example", type: "A" };
@@ -85,6 +85,26 @@ describe("CachingSource", () => {
     expect((await Promise.all(both)).map(textOf)).toEqual(["192.0.2.1", "192.0.2.1"]);
     expect(heard).toEqual(["first", "second"]);
     expect(counters.coalesced).toBe(1);
+  });
+
+  test("at the limit of questions, the next one fails at once and is not kept; equal ones are no more", async () => {
+    const { caching, asked, give } = setUp();
+    const held = Array.from({ length: QUESTIONS_MAX }, (_, index) =>
+      caching.ask({ name: `n${index}.example`, type: "A" }),
+    );
+    const equal = caching.ask({ name: "n0.example", type: "A" });
+    expect(await caching.ask(QUESTION)).toEqual({
+      outcome: { kind: "failed", detail: "4096 questions are being asked already" },
+      ttlS: 0,
+    });
+    expect(asked()).toBe(QUESTIONS_MAX);
+    give(found("192.0.2.1", 60));
+    expect(textOf(await equal)).toBe("192.0.2.1");
+    const next = caching.ask(QUESTION);
+    expect(asked()).toBe(QUESTIONS_MAX + 1);
+    for (let count = 0; count < QUESTIONS_MAX; count++) give(found("192.0.2.2", 60));
+    expect(textOf(await next)).toBe("192.0.2.2");
+    await Promise.all(held);
   });
 
   test("a failure is kept for a short while only", async () => {

@@ -62,7 +62,7 @@ export class CachingSource implements AnswerSource {
   #stale(key: string, hit: CacheHit, onStep?: OnStep): TimedOutcome {
     this.#counters.cacheStale += 1;
     onStep?.(new CacheStep("stale", key, hit));
-    return { outcome: hit.outcome, ttlS: 0 };
+    return { outcome: hit.outcome, ttlS: 0, isStale: true };
   }
 
   #fetch(key: string, question: Question, onStep?: OnStep): Promise<TimedOutcome> {

@@ -21,6 +21,16 @@ describe("DnsCache", () => {
     expect(cache.lookup("AAAA a", 1000)).toBeUndefined();
   });
 
+  test("one that another has taken the place of counts no longer", () => {
+    const { cache: old, counters } = cacheWith({ entriesMax: 1 });
+    old.store("A a", { outcome: found("192.0.2.1"), ttlS: 10 }, 0);
+    old.retire();
+    const before = { ...counters };
+    old.store("A b", { outcome: found("192.0.2.1"), ttlS: 10 }, 0);
+    old.lookup("A b", 1_000_000);
+    expect(counters).toEqual(before);
+  });
+
   test("a stale answer is there for its time, and then gone", () => {
     const { cache, counters } = cacheWith();
     cache.store("A a", { outcome: found("192.0.2.1"), ttlS: 10 }, 0);

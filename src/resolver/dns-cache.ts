@@ -61,6 +61,7 @@ export class DnsCache {
   /** The same entries, by their last use. */
   readonly #uses = new RecencyList<Entry>();
   #bytes = 0;
+  #isRetired = false;
 
   constructor(limits: DnsCacheLimits, counters: DnsCounters) {
     this.#limits = limits;
@@ -99,7 +100,7 @@ export class DnsCache {
       const { oldest } = this.#uses;
       if (oldest === undefined) break;
       this.#remove(oldest);
-      this.#counters.cacheEvictions += 1;
+      if (!this.#isRetired) this.#counters.cacheEvictions += 1;
     }
     this.#count();
   }
@@ -110,6 +111,11 @@ export class DnsCache {
     if (entry !== undefined) entry.refreshAtMs = nowMs + STALE_RETRY_S * 1000;
   }
 
+  /** Counts no longer: another cache has taken this one's place, while answers are still under way to it. */
+  retire(): void {
+    this.#isRetired = true;
+  }
+
   #remove(entry: Entry): void {
     this.#entries.delete(entry.key);
     this.#uses.remove(entry);
@@ -118,6 +124,7 @@ export class DnsCache {
   }
 
   #count(): void {
+    if (this.#isRetired) return;
     this.#counters.cacheEntries = this.#entries.size;
     this.#counters.cacheBytes = this.#bytes;
   }

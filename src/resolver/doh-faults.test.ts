@@ -55,9 +55,27 @@ const stalling = (bytes: Uint8Array): Response =>
     headers: { "content-type": "application/dns-message" },
   });
 
+/** Sends a byte again and again, each long before anybody could call it silence. */
+function dripping(): Response {
+  let timer: ReturnType<typeof setInterval> | undefined;
+  const body = new ReadableStream({
+    start: (controller) => {
+      timer = setInterval(() => controller.enqueue(Uint8Array.of(0)), 20);
+    },
+    cancel: () => clearInterval(timer),
+  });
+  return new Response(body, { headers: { "content-type": "application/dns-message" } });
+}
+
 const faults: [string, () => ScriptedServer, RegExp][] = [
   ["another question", () => startDohServer(() => response("other.example", "A", {})), /answers another question/],
-  ["garbage", () => startDohServer(() => crypto.getRandomValues(new Uint8Array(300))), /: /],
+  ["garbage", () => startDohServer(() => new Uint8Array(300).fill(0xff)), /: more than 512 records/],
+  [
+    "garbage behind a header",
+    () =>
+      startDohServer(() => Buffer.concat([Buffer.from("000081800001000000000000", "hex"), Buffer.alloc(300, 0xff)])),
+    /: malformed: a name points forward/,
+  ],
   ["an empty body", () => startDohServer(() => new Uint8Array()), /0 bytes are no DNS message/],
   [
     "cut off",
@@ -77,13 +95,14 @@ const faults: [string, () => ScriptedServer, RegExp][] = [
     () => startDohServer(() => stalling(Uint8Array.of(0, 0))),
     /no complete response within/,
   ],
+  ["never silent and never done", () => startDohServer(() => dripping()), /no complete response within/],
   ["oversized", () => startDohServer(() => dnsResponse(new Uint8Array(MESSAGE_BYTES_MAX + 1))), /longer than/],
   [
     "dropped in mid-body",
     () => startRawServer("HTTP/1.1 200 OK\r\ncontent-type: application/dns-message\r\ncontent-length: 60\r\n\r\n\0\0"),
     /ECONNRESET/,
   ],
-  ["no HTTP", () => startRawServer("SSH-2.0-OpenSSH_9.2\r\n"), /: /],
+  ["no HTTP", () => startRawServer("SSH-2.0-OpenSSH_9.2\r\n"), /: Malformed_HTTP_Response/],
   ["404", () => startDohServer(() => new Response("no", { status: 404 })), /HTTP 404/],
   ["500", () => startDohServer(() => new Response("no", { status: 500 })), /HTTP 500/],
   [
@@ -98,6 +117,30 @@ const faults: [string, () => ScriptedServer, RegExp][] = [
   ],
   ["a bad certificate", () => startDohServer(good, { tls: true, http2: true }), /UNABLE_TO_VERIFY_LEAF_SIGNATURE/],
 ];
+
+test("a server that is slow, and in time: its answer counts, and the next server is not asked", async () => {
+  const asked = Promise.withResolvers<void>();
+  const rest = Promise.withResolvers<void>();
+  using server = startDohServer(async (question, request) => {
+    const bytes = (await good(question, request)) as Uint8Array;
+    const body = new ReadableStream({
+      start: async (controller) => {
+        controller.enqueue(bytes.slice(0, 20));
+        asked.resolve();
+        await rest.promise;
+        controller.enqueue(bytes.slice(20));
+        controller.close();
+      },
+    });
+    return new Response(body, { headers: { "content-type": "application/dns-message" } });
+  });
+  using second = startDohServer(good);
+  const answer = ask(PATIENT, server, second);
+  await asked.promise;
+  rest.resolve();
+  expect((await answer).outcome).toEqual({ kind: "addresses", addresses: ["192.0.2.1"] });
+  expect(second.asked).toEqual([]);
+});
 
 describe("a server that fails", () => {
   for (const [what, start, detail] of faults) {

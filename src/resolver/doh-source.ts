@@ -4,6 +4,7 @@ import type { Clock } from "../ports/clock.ts";
 import type { DnsCounters } from "../ports/dns-counters.ts";
 import type { Answer } from "../protocol/dns/answer.ts";
 import { CNAME_CHAIN_MAX } from "../protocol/dns/constants.ts";
+import { isLocalhost, judgeHostName } from "../protocol/dns/host-name.ts";
 import type { Question } from "../protocol/dns/query.ts";
 import type { AnswerSource, OnStep, TimedOutcome } from "./answer-source.ts";
 import type { DohReply, DohServer, QueryOptions } from "./doh-server.ts";
@@ -65,9 +66,12 @@ export class DohSource implements AnswerSource {
           return { outcome: { kind: "none", detail: "the name does not exist" }, ttlS };
         case "no-data":
           return { outcome: { kind: "none", detail: `the name has no ${question.type} record` }, ttlS };
-        case "alias":
+        case "alias": {
+          const fault = faultOfAlias(answer.target);
+          if (fault !== undefined) return { outcome: { kind: "none", detail: fault }, ttlS };
           name = answer.target;
           break;
+        }
         default:
           answer satisfies never;
       }
@@ -154,6 +158,13 @@ export class DohSource implements AnswerSource {
 /** Whether the server is worth asking: one that has said nothing useful, at an address that was not tried. */
 function isOpen(server: DohServer, tries: Tries): boolean {
   return (tries.get(server) ?? 0) < Math.max(1, server.addressCount);
+}
+
+/** Why the name that a CNAME leads to may not be asked for: no client's name of this kind would be, either. */
+function faultOfAlias(target: string): string | undefined {
+  const judged = judgeHostName(target);
+  if (judged.kind === "invalid") return `the name is an alias of ${target}, which is not asked for: ${judged.detail}`;
+  return isLocalhost(judged.name) ? `the name is an alias of ${target}, which is not asked for` : undefined;
 }
 
 function describe(answer: Answer): string {

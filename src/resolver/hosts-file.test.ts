@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { unlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
 import { ManualClock } from "../../test/support/manual-clock.ts";
 import { scratchDir } from "../../test/support/scratch-dir.ts";
 import type { Log } from "../ports/log.ts";
@@ -34,8 +34,8 @@ describe("parseHosts", () => {
 describe("HostsFile", () => {
   const setUp = (path: string) => {
     const warnings: string[] = [];
-    const note = (message: string) => {
-      warnings.push(message);
+    const note: Log["warn"] = (message, fields) => {
+      warnings.push(`${message}: ${fields?.["reason"]}`);
     };
     const log: Log = { debug: note, info: note, warn: note, error: note };
     const clock = new ManualClock();
@@ -61,16 +61,59 @@ describe("HostsFile", () => {
   test("a file that is too long is not used, and the log says so", () => {
     using scratch = scratchDir();
     const path = scratch.file("hosts");
-    writeFileSync(path, "192.0.2.1 a.example\n".padEnd(HOSTS_BYTES_MAX + 1, "#"));
-    const { hosts, warnings } = setUp(path);
+    const entry = "192.0.2.1 a.example\n";
+    writeFileSync(path, entry.padEnd(HOSTS_BYTES_MAX, "#"));
+    const { hosts, clock, warnings } = setUp(path);
+    expect(hosts.addressesOf("a.example")).toEqual(["192.0.2.1"]);
+    writeFileSync(path, entry.padEnd(HOSTS_BYTES_MAX + 1, "#"));
+    clock.advance(1000);
     expect(hosts.addressesOf("a.example")).toEqual([]);
-    expect(warnings).toEqual(["the hosts file is too long and is not used"]);
+    expect(warnings).toEqual([`the hosts file is not used: it is longer than ${HOSTS_BYTES_MAX} bytes`]);
   });
 
-  test("a path that is no file warns, and has no entries", () => {
+  const NO_FILE = "it is no regular file";
+  const odd: [string, string, (path: string) => void][] = [
+    ["a directory", NO_FILE, (path) => mkdirSync(path)],
+    ["a FIFO, which nobody writes to", NO_FILE, (path) => expect(Bun.spawnSync(["mkfifo", path]).exitCode).toBe(0)],
+    ["a device", NO_FILE, (path) => symlinkSync("/dev/zero", path)],
+    ["a symbolic link to itself", "ELOOP", (path) => symlinkSync(path, path)],
+  ];
+  for (const [what, reason, make] of odd) {
+    test(`${what} is not used, the log says so once, and what takes its place is read`, () => {
+      using scratch = scratchDir();
+      const path = scratch.file("hosts");
+      make(path);
+      const { hosts, clock, warnings } = setUp(path);
+      for (let round = 0; round < 3; round++) {
+        expect(hosts.addressesOf("a.example")).toEqual([]);
+        clock.advance(1000);
+      }
+      expect(warnings).toEqual([`the hosts file is not used: ${reason}`]);
+      rmSync(path, { recursive: true });
+      writeFileSync(path, "192.0.2.1 a.example\n");
+      expect(hosts.addressesOf("a.example")).toEqual(["192.0.2.1"]);
+    });
+  }
+
+  test("a path below a file, and one that is too long: the same", () => {
     using scratch = scratchDir();
-    const { hosts, warnings } = setUp(scratch.path);
+    writeFileSync(scratch.file("file"), "");
+    for (const [path, reason] of [
+      [scratch.file("file/hosts"), "ENOTDIR"],
+      [scratch.file("n".repeat(300)), "ENAMETOOLONG"],
+    ] as const) {
+      const { hosts, clock, warnings } = setUp(path);
+      expect(hosts.addressesOf("a.example")).toEqual([]);
+      clock.advance(1000);
+      expect(hosts.addressesOf("a.example")).toEqual([]);
+      expect(warnings).toEqual([`the hosts file is not used: ${reason}`]);
+    }
+  });
+
+  test("a file that is not there is no reason for a warning", () => {
+    using scratch = scratchDir();
+    const { hosts, warnings } = setUp(scratch.file("absent"));
     expect(hosts.addressesOf("a.example")).toEqual([]);
-    expect(warnings).toEqual(["the hosts file cannot be read"]);
+    expect(warnings).toEqual([]);
   });
 });

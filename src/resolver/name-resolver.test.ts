@@ -2,8 +2,9 @@ import { describe, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { ManualClock } from "../../test/support/manual-clock.ts";
 import { scratchDir } from "../../test/support/scratch-dir.ts";
-import type { Resolver } from "../ports/resolver.ts";
-import type { AnswerSource, Outcome } from "./answer-source.ts";
+import type { Resolution, Resolver } from "../ports/resolver.ts";
+import type { AnswerSource, Outcome, TimedOutcome } from "./answer-source.ts";
+import { STALE_PATIENCE_MS } from "./caching-source.ts";
 import { HostsFile } from "./hosts-file.ts";
 import { NameResolver, type NameResolverOptions } from "./name-resolver.ts";
 
@@ -43,6 +44,11 @@ function setUp(table: Record<string, Outcome | Promise<Outcome>> = {}, options: 
     onStep: (step: { source: string; detail: string }) => steps.push(`${step.source} ${step.detail}`),
   };
   return { asked, steps, families, resolver, system, source, watch };
+}
+
+/** Lets everything go on that waits for no event. */
+async function settle(): Promise<void> {
+  for (let turn = 0; turn < 20; turn++) await Promise.resolve();
 }
 
 const found = (...addresses: string[]): Outcome => ({ kind: "addresses", addresses });
@@ -168,6 +174,56 @@ test("the hosts file comes before every question", async () => {
   });
   expect(asked).toEqual([]);
   expect(steps).toEqual(["hosts a.example: 192.0.2.7, 2001:db8::7"]);
+});
+
+describe("NameResolver: an old answer for one family", () => {
+  /** The A answer is old, the AAAA answer comes when the test gives it. */
+  function setUpStale(isStale: boolean) {
+    const clock = new ManualClock();
+    const six = Promise.withResolvers<TimedOutcome>();
+    const old: TimedOutcome = { outcome: found("192.0.2.1"), ttlS: 0, isStale };
+    const source: AnswerSource = { ask: ({ type }) => (type === "A" ? old : six.promise) };
+    const { resolver, families, watch } = setUp({}, { source, clock });
+    let resolution: Resolution | undefined;
+    const done = Promise.resolve(resolver.resolve("a.example", watch)).then((said) => {
+      resolution = said;
+    });
+    return { clock, six, families, done, resolution: () => resolution };
+  }
+
+  test("the other is waited for as long as for a new one, and not until its own end", async () => {
+    const { clock, six, families, done, resolution } = setUpStale(true);
+    clock.advance(STALE_PATIENCE_MS - 1);
+    await settle();
+    expect(resolution()).toBeUndefined();
+    clock.advance(1);
+    await done;
+    expect(resolution()).toEqual({ kind: "addresses", addresses: ["192.0.2.1"] });
+    six.resolve({ outcome: found("2001:db8::1"), ttlS: 60 });
+    await settle();
+    expect(families).toEqual(["4: 192.0.2.1"]);
+  });
+
+  test("that comes when the time is over already ends it at once, and leaves no timer", async () => {
+    const clock = new ManualClock();
+    const four = Promise.withResolvers<TimedOutcome>();
+    const source: AnswerSource = { ask: ({ type }) => (type === "A" ? four.promise : new Promise(() => undefined)) };
+    const resolution = setUp({}, { source, clock }).resolver.resolve("a.example");
+    clock.advance(STALE_PATIENCE_MS);
+    four.resolve({ outcome: found("192.0.2.1"), ttlS: 0, isStale: true });
+    expect(await resolution).toEqual({ kind: "addresses", addresses: ["192.0.2.1"] });
+    expect(clock.pendingCount).toBe(0);
+  });
+
+  test("a new one waits for the other to its end", async () => {
+    const { clock, six, done, resolution } = setUpStale(false);
+    clock.advance(STALE_PATIENCE_MS * 2);
+    await settle();
+    expect(resolution()).toBeUndefined();
+    six.resolve({ outcome: found("2001:db8::1"), ttlS: 60 });
+    await done;
+    expect(resolution()).toEqual({ kind: "addresses", addresses: ["2001:db8::1", "192.0.2.1"] });
+  });
 });
 
 test("what is known already comes at once, without a promise", () => {

@@ -8,7 +8,8 @@ import { formatIp, parseIp } from "../bytes/ip.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Resolution, ResolutionWatch, Resolver } from "../ports/resolver.ts";
 import { isLocalhost, judgeHostName } from "../protocol/dns/host-name.ts";
-import type { AnswerSource, Outcome } from "./answer-source.ts";
+import type { AnswerSource, Outcome, TimedOutcome } from "./answer-source.ts";
+import { STALE_PATIENCE_MS } from "./caching-source.ts";
 import type { HostsFile } from "./hosts-file.ts";
 
 export interface NameResolverOptions {
@@ -75,13 +76,43 @@ export class NameResolver implements Resolver {
     const answers = families.map((family) => source.ask({ name, type: family === 6 ? "AAAA" : "A" }, watch.onStep));
     const known = answers.flatMap((answer) => (answer instanceof Promise ? [] : [answer.outcome]));
     if (known.length === families.length) return this.#conclude(known, watch);
-    const outcomes = answers.map(async (answer, index): Promise<Outcome> => {
-      const { outcome } = await answer;
-      const family = families[index] === 6 ? 6 : 4;
-      if (outcome.kind === "addresses") watch.onFamily?.(family, outcome.addresses);
-      return outcome;
+    return this.#await(answers, watch);
+  }
+
+  /**
+   * Waits for the answers of all families; but with an old answer for one of them, the others are worth no longer wait than
+   * a new one in its place: servers that have let that one grow old let these down, too.
+   */
+  async #await(
+    answers: readonly (TimedOutcome | Promise<TimedOutcome>)[],
+    watch: ResolutionWatch,
+  ): Promise<Resolution> {
+    const { clock, families } = this.#options;
+    const impatience = Promise.withResolvers<undefined>();
+    let isOver = false;
+    let hasStale = false;
+    let isLate = false;
+    const timer = clock.setTimer(STALE_PATIENCE_MS, () => {
+      isLate = true;
+      if (hasStale) impatience.resolve(undefined);
     });
-    return Promise.all(outcomes).then((all) => this.#conclude(all, watch));
+    const said: Outcome[] = families.map((family) => ({
+      kind: "failed",
+      detail: `no answer for IPv${family} in time`,
+    }));
+    const all = answers.map(async (answer, index): Promise<void> => {
+      const { outcome, isStale } = await answer;
+      if (isOver) return;
+      said[index] = outcome;
+      if (outcome.kind !== "addresses") return;
+      watch.onFamily?.(families[index] === 6 ? 6 : 4, outcome.addresses);
+      hasStale ||= isStale === true;
+      if (hasStale && isLate) impatience.resolve(undefined);
+    });
+    await Promise.race([Promise.all(all), impatience.promise]);
+    isOver = true;
+    timer.cancel();
+    return this.#conclude(said, watch);
   }
 
   /** What the answers for all families say together. */

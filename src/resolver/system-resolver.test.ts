@@ -94,6 +94,16 @@ describe("SystemResolver", () => {
     expect(asked).toEqual(["a.example", "a.example"]);
   });
 
+  test("IPv4 wrapped in IPv6 is IPv4, and a name below .onion is not asked for", async () => {
+    const { asked, answers, lookup } = scripted();
+    const resolver = new SystemResolver(new ManualClock(), LIMITS, lookup);
+    const resolution = resolver.resolve("a.example");
+    answers.get("a.example")?.resolve([{ address: "::ffff:192.0.2.1" }, { address: "192.0.2.1" }]);
+    expect(await resolution).toEqual({ kind: "addresses", addresses: ["192.0.2.1"] });
+    expect((await resolver.resolve("a.onion")).kind).toBe("not-found");
+    expect(asked).toEqual(["a.example"]);
+  });
+
   test("at the limit of those who wait, the next one fails at once", async () => {
     const clock = new ManualClock();
     const { lookup } = scripted();

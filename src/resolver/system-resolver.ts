@@ -1,6 +1,7 @@
 /** Names by the system's own resolver: getaddrinfo(3), with whatever /etc/nsswitch.conf says. */
 
 import { lookup } from "node:dns/promises";
+import { formatIp, parseIp } from "../bytes/ip.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Resolution, Resolver } from "../ports/resolver.ts";
 import { judgeHostName } from "../protocol/dns/host-name.ts";
@@ -92,7 +93,8 @@ export class SystemResolver implements Resolver {
   async #ask(name: string): Promise<Resolution> {
     try {
       const found = await this.#lookup(name);
-      const addresses = [...new Set(found.map((entry) => entry.address))];
+      // As everywhere, an IPv4 address wrapped in IPv6 is one of IPv4. What has a zone is none that parseIp knows.
+      const addresses = [...new Set(found.map(({ address }) => canonical(address)))];
       if (addresses.length === 0) return { kind: "not-found", detail: "the name has no address" };
       return { kind: "addresses", addresses };
     } catch (error) {
@@ -101,4 +103,9 @@ export class SystemResolver implements Resolver {
       return { kind: "failed", detail: `the system's resolver failed: ${code}` };
     }
   }
+}
+
+function canonical(address: string): string {
+  const ip = parseIp(address);
+  return ip === undefined ? address : formatIp(ip);
 }

@@ -9,6 +9,7 @@ import { type ProxyOptions, runSockeye, startProxy } from "../support/proxy-proc
 import { scratchDir } from "../support/scratch-dir.ts";
 import { openTunnel, Refused } from "../support/socks-client.ts";
 import { type StartedWorld, startWorld, WORLD_PORT } from "../support/started-world.ts";
+import { startWatchedDohServer } from "../support/watched-doh-server.ts";
 
 /** Knows `site.test`, at 127.0.0.1, for five minutes. */
 const startZone = (options = {}): DohServer =>
@@ -125,28 +126,25 @@ describe("a proxy with --doh", () => {
     expect(zone.asked.length).toBe(2);
     expect(other.asked.length).toBe(2);
   });
-});
 
-describe("sockeye resolve", () => {
-  test("says each step, the order of attempts, and who may not connect there", async () => {
-    using zone = startZone();
-    const { status, stdout } = await runSockeye(["resolve", "--doh", zone.url, "site.test"]);
-    expect(status).toBe(0);
-    expect(stdout.split("\n").slice(0, 1)).toEqual(["site.test"]);
-    expect(stdout).toContain(`A site.test, ${zone.url} (127.0.0.1): 127.0.0.1 (TTL 300 s)`);
-    expect(stdout).toMatch(/\n {2}0 ms +127\.0\.0\.1 {2}from 127\.0\.0\.1, forbidden to clients of other machines\n/);
-  });
-
-  test("a name without an address: exit status 1; no name: 2; --help: 0", async () => {
-    using zone = startZone();
-    const missing = await runSockeye(["resolve", "--doh", zone.url, "other.test"]);
-    expect(missing.status).toBe(1);
-    expect(missing.stdout).toContain("not-found the name does not exist");
-    expect((await runSockeye(["resolve"])).status).toBe(2);
-    expect((await runSockeye(["resolve", "--user", "nobody", "a.test"])).status).toBe(2);
-    const help = await runSockeye(["resolve", "--help"]);
-    expect(help.status).toBe(0);
-    expect(help.stdout).toContain("Usage: sockeye resolve");
+  test("SIGHUP closes the idle connections to the servers of before", async () => {
+    using server = await startWatchedDohServer();
+    using other = startZone();
+    using origin = echoOrigin();
+    using dir = scratchDir();
+    const path = dir.file("config.toml");
+    writeFileSync(path, `[dns]\nquery_timeout = "1m"\ntimeout = "1m"\nservers = ["${server.url}"]\n`);
+    await using proxy = await startProxy(["--config", path], ONE_CACHE);
+    // While somebody waits for an answer, no collection of garbage closes what should have been closed.
+    const waiting = openTunnel({ proxyPort: proxy.port, host: "held.test", port: origin.port });
+    const ended = waiting.catch(() => undefined);
+    await server.held;
+    (await openTunnel({ proxyPort: proxy.port, host: "site.test", port: origin.port })).close();
+    writeFileSync(path, `[dns]\nservers = ["${other.url}"]\n`);
+    proxy.kill("SIGHUP");
+    await server.closed;
+    await proxy.stop("SIGKILL");
+    await ended;
   });
 });
 
@@ -192,6 +190,7 @@ describe("in a network of its own", () => {
   });
 
   test("no packet to port 53 with DNS over HTTP; with the system's resolver there are some", async () => {
+    using dir = scratchDir();
     const from = world.events.lines.length;
     const isPort53 = (line: string): boolean => line.startsWith("port 53");
     {
@@ -202,6 +201,22 @@ describe("in a network of its own", () => {
       // The world tells what it sees in order: with this line, everything before it is told.
       await world.events.waitFor((line) => line.startsWith("accepted 192.0.2.10 "), 10_000, from);
       expect(world.events.lines.slice(from).filter(isPort53)).toEqual([]);
+    }
+    {
+      // Refused; and refused under a name that only the system could resolve, were its address not given.
+      const config = dir.file("config.toml");
+      writeFileSync(
+        config,
+        `[dns]\nservers = ["http://127.0.0.1:9/", { url = "http://system.test:9/", addresses = ["192.0.2.11"] }]\n`,
+      );
+      await using proxy = await start("--config", config);
+      const heardBefore = world.events.lines.length;
+      expect(await world.connect(proxy.port, "live.test")).toBe("refused 4");
+      expect(await world.connect(proxy.port, "192.0.2.10")).toBe("connected");
+      await world.events.waitFor((line) => line.startsWith("accepted 192.0.2.10 "), 10_000, heardBefore);
+      expect(world.events.lines.slice(from).filter(isPort53)).toEqual([]);
+      await proxy.stdout.waitFor((line) => line.includes("live.test"));
+      expect(sourcesOf(proxy.accessLog()[0])).toEqual(["doh", "doh", "doh", "doh"]);
     }
     // The listener works: this is what it hears of a proxy without servers.
     await using proxy = await start();

@@ -34,10 +34,38 @@ describe("decodeAnswer: what a server may say", () => {
     });
   });
 
-  test("IPv6 addresses in their canonical text, and wrapped IPv4 without its wrap", () => {
-    const answers = [aaaa(NAME, "2001:db8:0:0:0:0:0:1"), aaaa(NAME, "::ffff:192.0.2.9")];
-    const decoded = decodeAnswer(response(NAME, "AAAA", { answers }), { name: NAME, type: "AAAA" });
-    expect(decoded).toMatchObject({ value: { addresses: ["2001:db8::1", "192.0.2.9"] } });
+  test("IPv6 addresses in their canonical text, and without wrapped IPv4", () => {
+    const answers = [aaaa(NAME, "2001:db8:0:0:0:0:0:1"), aaaa(NAME, "::ffff:192.0.2.9", 20)];
+    const six = { name: NAME, type: "AAAA" } as const;
+    expect(decodeAnswer(response(NAME, "AAAA", { answers }), six)).toMatchObject({
+      value: { kind: "addresses", addresses: ["2001:db8::1"], ttlS: 20 },
+    });
+    expect(decodeAnswer(response(NAME, "AAAA", { answers: answers.slice(1) }), six)).toEqual({
+      kind: "done",
+      value: { kind: "no-data", ttlS: 20, aliases: [] },
+    });
+  });
+
+  test("an owner is the name asked for by its octets alone", () => {
+    const kelvin = { name: "key.example.org", type: "A" } as const;
+    const foreign = [a("\u212aey.example.org", "203.0.113.1"), a("key.example.org", "192.0.2.1")];
+    expect(decodeAnswer(response(kelvin.name, "A", { answers: foreign }), kelvin)).toMatchObject({
+      value: { addresses: ["192.0.2.1"] },
+    });
+    // One label "www.example" in place of two.
+    const bytes = Buffer.from(response(NAME, "A", { answers: [a("wwwXexample.org", "203.0.113.1")] }));
+    bytes.write(".", bytes.indexOf("wwwXexample") + 3);
+    expect(decodeAnswer(bytes, question)).toMatchObject({ value: { kind: "no-data" } });
+  });
+
+  test("the target of a CNAME by its octets, and no longer or shorter than its record", () => {
+    const alias = (...rdata: number[]) => ({ type: "UNKNOWN_5", name: NAME, ttl: 40, data: Buffer.from(rdata) });
+    expect(judge({ answers: [alias(3, 0x61, 0x2e, 0xff, 0)] })).toMatchObject({
+      value: { kind: "alias", target: "a\\.\\255" },
+    });
+    expect(faultOf(judge({ answers: [alias(1, 0x61, 0, 0)] }))).toBe("malformed");
+    expect(faultOf(judge({ answers: [alias(1, 0x61), a(NAME, "192.0.2.1")] }))).toBe("none");
+    expect(faultOf(judge({ answers: [alias(1, 0x61)], authorities: [soa("org", 1, 1)] }))).toBe("malformed");
   });
 
   test("follows CNAMEs in any order and any letter case, and takes the least TTL of the chain", () => {
@@ -135,6 +163,17 @@ describe("decodeAnswer: what is no answer", () => {
     expect(judge({ rcode: 2 })).toEqual({ kind: "invalid", fault: { code: "rcode", detail: "SERVFAIL" } });
     expect(judge({ rcode: 5 })).toMatchObject({ fault: { detail: "REFUSED" } });
     expect(judge({ rcode: 11 })).toMatchObject({ fault: { detail: "RCODE 11" } });
+  });
+  test("a refusal need not repeat the question; it may not repeat another one", () => {
+    for (const [rcode, detail] of [
+      [1, "FORMERR"],
+      [2, "SERVFAIL"],
+      [5, "REFUSED"],
+    ] as const) {
+      expect(judge({ rcode, questionCount: 0 })).toEqual({ kind: "invalid", fault: { code: "rcode", detail } });
+    }
+    expect(faultOf(judge({ rcode: 3, questionCount: 0 }))).toBe("mismatch");
+    expect(faultOf(decodeAnswer(response("www.example.net", "A", { rcode: 5 }), question))).toBe("mismatch");
   });
   test("a loop of CNAMEs", () => {
     const answers = [cname(NAME, "b.example"), cname("b.example", NAME)];

@@ -1,10 +1,11 @@
 /** Judges the answer to a question: is it one, and what does it say. */
 
-import { cname as cnameCodec, soa as soaCodec } from "dns-packet";
 import type { PacketDecoded } from "../../bytes/decoded.ts";
 import { formatIp, unwrapMapped } from "../../bytes/ip.ts";
+import { readU32 } from "../../bytes/read.ts";
 import { ADDRESSES_MAX, CLASS_IN, CNAME_CHAIN_MAX, Rcode, RrType, rcodeName } from "./constants.ts";
 import { decodeMessage, HEADER_BYTES, type RawMessage, type RawRecord } from "./message.ts";
+import { decodeName } from "./name.ts";
 import { encodeQuery, type Question } from "./query.ts";
 
 /** What a server said about a name. */
@@ -50,17 +51,22 @@ export function decodeAnswer(bytes: Uint8Array, question: Question): AnswerDecod
   if (!raw.isResponse) return fault("mismatch", "it is a query, not a response");
   if (raw.id !== 0) return fault("mismatch", `its ID is ${raw.id}, 0 was sent`);
   if (raw.opcode !== 0) return fault("mismatch", `its opcode is ${raw.opcode}, 0 was sent`);
+  // A server that refuses need not repeat what it has not read.
+  if (raw.questionCount === 0 && isRefusal(raw)) return fault("rcode", rcodeName(raw.rcode));
   if (raw.questionCount !== 1 || !echoesQuestion(message, raw, question)) {
     return fault("mismatch", "it answers another question");
   }
   if (raw.isTruncated) return fault("truncated", "it is truncated");
-  if (raw.rcode !== Rcode.NoError && raw.rcode !== Rcode.NxDomain) return fault("rcode", rcodeName(raw.rcode));
+  if (isRefusal(raw)) return fault("rcode", rcodeName(raw.rcode));
   try {
     return followChain(message, raw, question);
   } catch (error) {
     return fault("malformed", `malformed rdata: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
+
+/** Whether the response code says that there is no answer at all. */
+const isRefusal = ({ rcode }: RawMessage): boolean => rcode !== Rcode.NoError && rcode !== Rcode.NxDomain;
 
 /** Whether the question section is the one that was sent, letter case aside. */
 function echoesQuestion(message: Buffer, raw: RawMessage, question: Question): boolean {
@@ -82,17 +88,20 @@ function followChain(message: Buffer, raw: RawMessage, question: Question): Answ
   let ttlS = Number.POSITIVE_INFINITY;
   for (;;) {
     const owned = records.filter((record) => record.name === name);
+    const wanted = owned.filter((record) => record.type === RrType[question.type]);
     const addresses = new Set<string>();
-    for (const record of owned) {
-      if (record.type !== RrType[question.type]) continue;
+    for (const record of wanted) {
+      if (record.rdlength !== ADDRESS_BYTES[question.type]) {
+        return fault("malformed", `an ${question.type} record has ${record.rdlength} bytes`);
+      }
       const address = decodeAddress(message, record);
-      if (address === undefined) return fault("malformed", `an ${question.type} record has ${record.rdlength} bytes`);
-      addresses.add(address);
+      if (address !== undefined) addresses.add(address);
       ttlS = Math.min(ttlS, record.ttlS);
     }
-    if (addresses.size > 0) {
+    if (wanted.length > 0) {
       if (raw.rcode === Rcode.NxDomain)
         return fault("malformed", "it says that the name does not exist, and gives addresses");
+      if (addresses.size === 0) return { kind: "done", value: { kind: "no-data", ttlS, aliases } };
       const taken = [...addresses].slice(0, ADDRESSES_MAX);
       return { kind: "done", value: { kind: "addresses", addresses: taken, ttlS, aliases } };
     }
@@ -100,7 +109,7 @@ function followChain(message: Buffer, raw: RawMessage, question: Question): Answ
     if (cname === undefined) break;
     if (aliases.length === CNAME_CHAIN_MAX) return fault("chain", `more than ${CNAME_CHAIN_MAX} CNAMEs, or a loop`);
     ttlS = Math.min(ttlS, cname.ttlS);
-    name = cnameCodec.decode(message, cname.rdlengthAt).toLowerCase();
+    name = decodeTarget(message, cname);
     aliases.push(name);
   }
   const negativeTtlS = decodeNegativeTtl(message, raw);
@@ -112,16 +121,33 @@ function followChain(message: Buffer, raw: RawMessage, question: Question): Answ
   return { kind: "done", value: { kind, ttlS: keptS, aliases } };
 }
 
-/** The address in its canonical text; `undefined` when the rdata is not as long as one. */
+const ADDRESS_BYTES = { A: 4, AAAA: 16 } as const;
+
+/**
+ * The address in its canonical text. `undefined` for an IPv4 address wrapped in IPv6 (::ffff:192.0.2.1): it belongs into
+ * an A record, and taken for one, it would be tried or not by which answer came first.
+ */
 function decodeAddress(message: Buffer, record: RawRecord): string | undefined {
-  if (record.rdlength !== (record.type === RrType.A ? 4 : 16)) return undefined;
   const at = record.rdlengthAt + 2;
-  return formatIp(unwrapMapped(message.subarray(at, at + record.rdlength)));
+  const bytes = message.subarray(at, at + record.rdlength);
+  return unwrapMapped(bytes) === bytes ? formatIp(bytes) : undefined;
+}
+
+/** The name that is all of the rdata. */
+function decodeTarget(message: Buffer, record: RawRecord): string {
+  const start = record.rdlengthAt + 2;
+  const { name, end } = decodeName(message, start);
+  if (end !== start + record.rdlength) throw new RangeError("a name that is not as long as its record");
+  return name;
 }
 
 /** How long a negative answer may be kept, in seconds: the lesser of the SOA's TTL and its MINIMUM (RFC 2308 §5). */
 function decodeNegativeTtl(message: Buffer, raw: RawMessage): number | undefined {
   const soa = raw.authorities.find((record) => record.type === RrType.SOA && record.class === CLASS_IN);
   if (soa === undefined) return undefined;
-  return Math.min(soa.ttlS, soaCodec.decode(message, soa.rdlengthAt).minimum);
+  const start = soa.rdlengthAt + 2;
+  const numbersAt = decodeName(message, decodeName(message, start).end).end;
+  // SERIAL, REFRESH, RETRY, EXPIRE, MINIMUM (RFC 1035 §3.3.13).
+  if (numbersAt + 20 !== start + soa.rdlength) throw new RangeError("an SOA that is not as long as its record");
+  return Math.min(soa.ttlS, readU32(message, numbersAt + 16));
 }

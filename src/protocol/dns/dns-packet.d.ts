@@ -6,10 +6,6 @@ declare module "dns-packet" {
     /** How many bytes the last call consumed, the RDLENGTH field of rdata included. */
     bytes: number;
   }
-  interface Soa {
-    readonly mname: string;
-    readonly minimum: number;
-  }
   interface Record {
     readonly type: string;
     readonly class?: string;
@@ -29,7 +25,5 @@ declare module "dns-packet" {
   }
   export const RECURSION_DESIRED: number;
   export const name: { readonly decode: Decode<string> };
-  export const cname: { readonly decode: Decode<string> };
-  export const soa: { readonly decode: Decode<Soa> };
   export function encode(packet: Packet): Buffer;
 }

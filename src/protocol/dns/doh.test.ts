@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { type DohResponse, formRequest, judgeResponse } from "./doh.ts";
+import { AGE_S_MAX, type DohResponse, formRequest, judgeResponse } from "./doh.ts";
 import { encodeQuery } from "./query.ts";
 
 const query = encodeQuery({ name: "www.example.com", type: "A" });
@@ -66,11 +66,13 @@ describe("judgeResponse", () => {
     expect(judgeResponse(response({ body: new Uint8Array(65_536) })).kind).toBe("failed");
   });
 
-  test("the Age is a number of seconds, or nothing", () => {
-    const ageOf = (age: string) => {
+  test("the Age is a number of seconds; what is too large or no number is the greatest one", () => {
+    const ageOf = (age: string | undefined) => {
       const judged = judgeResponse(response({ age }));
       return judged.kind === "message" ? judged.ageS : undefined;
     };
-    expect(["0", "250", " 7 ", "-1", "1.5", "x", "", "99999999999"].map(ageOf)).toEqual([0, 250, 7, 0, 0, 0, 0, 0]);
+    expect([undefined, "0", "250", " 7 ", "007", "5, 10"].map(ageOf)).toEqual([0, 0, 250, 7, 7, 5]);
+    for (const age of ["2147483648", "2147483649", "99999999999", "9".repeat(400)]) expect(ageOf(age)).toBe(AGE_S_MAX);
+    for (const age of ["-1", "1.5", "1e3", "x", "", ", 5"]) expect(ageOf(age)).toBe(AGE_S_MAX);
   });
 });

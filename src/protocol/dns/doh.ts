@@ -78,7 +78,16 @@ export function judgeResponse(response: DohResponse): JudgedResponse {
   return { kind: "message", message: body, ageS: ageOf(response.age) };
 }
 
-/** How long the response has lain in HTTP caches, in seconds (RFC 9111 §5.1); what is no number counts as 0. */
+/** The greatest age, for whatever is greater (RFC 9111 §1.2.2); more than any TTL. */
+export const AGE_S_MAX: number = 2 ** 31;
+
+/**
+ * How long the response has lain in HTTP caches, in seconds. Of several values the first counts (RFC 9111 §5.1). What is no
+ * number counts as the greatest age: an HTTP cache may pass over it, but here it is known only that the answer has been kept
+ * by somebody who cannot count, so that it serves once and is not kept again.
+ */
 function ageOf(age: string | undefined): number {
-  return age !== undefined && /^\d{1,10}$/.test(age.trim()) ? Number(age) : 0;
+  if (age === undefined) return 0;
+  const first = age.split(",", 1)[0]?.trim() ?? "";
+  return /^\d+$/.test(first) ? Math.min(Number(first), AGE_S_MAX) : AGE_S_MAX;
 }

@@ -12,6 +12,8 @@ describe("judgeHostName", () => {
     ["_dmarc.my_host.example", "_dmarc.my_host.example"],
     ["xn--bcher-kva.example", "xn--bcher-kva.example"],
     ["3com.com", "3com.com"],
+    ["onion.example", "onion.example"],
+    ["redonion", "redonion"],
     ["1.2.3.4.in-addr.arpa", "1.2.3.4.in-addr.arpa"],
     [name253, name253],
     [`${name253}.`, name253],
@@ -34,6 +36,7 @@ describe("judgeHostName", () => {
     ["a\0b", /no host name has/],
     ["a/b", /no host name has/],
     ["b\xfccher.example", /no host name has/],
+    ["\u212aey.example", /no host name has/],
     ["[::1]", /no host name has/],
     ["::1", /no host name has/],
     ["1.2.3.4", /number/],
@@ -42,6 +45,8 @@ describe("judgeHostName", () => {
     ["0x7f.1", /number/],
     ["0x7F000001", /number/],
     ["example.0x", /number/],
+    ["onion", /RFC 7686/],
+    ["abc.Onion.", /RFC 7686/],
   ];
   for (const [text, detail] of refused) {
     test(`refuses ${JSON.stringify(text.slice(0, 40))}`, () => {

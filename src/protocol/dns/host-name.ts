@@ -13,20 +13,23 @@ export type HostName =
   | { readonly kind: "valid"; readonly name: string }
   | { readonly kind: "invalid"; readonly detail: string };
 
-const LABEL = /^[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?$/;
-const DIGITS = /^(?:\d+|0x[0-9a-f]*)$/;
+// Without the flag u, /i knows no letters but A to Z: the Kelvin sign is no k.
+const LABEL = /^[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?$/i;
+const ONION = /(?:^|\.)onion$/i;
+const DIGITS = /^(?:\d+|0x[0-9a-f]*)$/i;
 
 /**
  * Judges a name as a client sent it and brings it into the one form in which it is asked for and cached: lower case,
  * without the trailing dot.
  *
  * Names whose last label is a number are refused, as the URL standard does: no such top level domain can exist, and
- * "127.1" or "0x7f.1" is an address to some resolvers and so a way around rules about addresses.
+ * "127.1" or "0x7f.1" is an address to some resolvers and so a way around rules about addresses. Names below .onion are
+ * refused, too: whoever hears the question learns whom the client wanted to reach in secret (RFC 7686 §2).
  *
  * @param text - The name; each character one octet. A single trailing dot is allowed.
  */
 export function judgeHostName(text: string): HostName {
-  const name = (text.endsWith(".") ? text.slice(0, -1) : text).toLowerCase();
+  const name = text.endsWith(".") ? text.slice(0, -1) : text;
   if (name.length === 0) return { kind: "invalid", detail: "the name is empty" };
   if (name.length > NAME_CHARS_MAX) {
     return { kind: "invalid", detail: `the name has ${name.length} characters, more than ${NAME_CHARS_MAX}` };
@@ -42,7 +45,8 @@ export function judgeHostName(text: string): HostName {
   if (DIGITS.test(labels[labels.length - 1] ?? "")) {
     return { kind: "invalid", detail: "the last label is a number" };
   }
-  return { kind: "valid", name };
+  if (ONION.test(name)) return { kind: "invalid", detail: "names below .onion are not asked of the DNS (RFC 7686)" };
+  return { kind: "valid", name: name.toLowerCase() };
 }
 
 /** Whether `name`, in the form that {@link judgeHostName} gives, is `localhost` or below it (RFC 6761 §6.3). */

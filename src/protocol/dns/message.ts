@@ -10,21 +10,19 @@
  * +----+-------+---------+---------+---------+---------+----------+---------------------------------+
  * ```
  *
- * Names and rdata are decoded by dns-packet; the frames are walked here, because its own walk passes over RDLENGTH, so
- * that an address record of a wrong length would be read out of its neighbour, and decodes rdata of types that nobody
- * asked for, so that one odd record would spoil the message.
+ * Decoded here and not by dns-packet, which encodes the queries: its walk passes over RDLENGTH, so that an address record of a
+ * wrong length would be read out of its neighbour, decodes rdata of types that nobody asked for, so that one odd record would
+ * spoil the message, and takes names for UTF-8 and a dot inside of a label for the end of it.
  */
 
-// Who imports this package has these sources as its types, and would not find the declaration by itself.
-/// <reference path="./dns-packet.d.ts" />
-import { name as nameCodec } from "dns-packet";
 import type { PacketDecoded } from "../../bytes/decoded.ts";
 import { readU16, readU32 } from "../../bytes/read.ts";
 import { MESSAGE_BYTES_MAX, RECORDS_MAX } from "./constants.ts";
+import { decodeName } from "./name.ts";
 
 /** A record whose rdata is still bytes of the message. */
 export interface RawRecord {
-  /** In lower case, without the trailing dot. */
+  /** In the form of `decodeName`. */
   readonly name: string;
   readonly type: number;
   readonly class: number;
@@ -64,7 +62,7 @@ export function decodeMessage(message: Buffer): PacketDecoded<RawMessage, string
   try {
     return walk(message);
   } catch (error) {
-    // dns-packet and the reads beyond the end throw. Their texts say where; the message is malformed either way.
+    // Names that are none and reads beyond the end throw. The message is malformed either way.
     return { kind: "invalid", fault: `malformed: ${error instanceof Error ? error.message : String(error)}` };
   }
 }
@@ -78,8 +76,7 @@ function walk(message: Buffer): PacketDecoded<RawMessage, string> {
   }
   let at = HEADER_BYTES;
   for (let index = 0; index < questionCount; index++) {
-    nameCodec.decode(message, at);
-    at += nameCodec.decode.bytes + 4;
+    at = decodeName(message, at).end + 4;
   }
   const questionEnd = at;
   const section = (count: number): readonly RawRecord[] => {
@@ -114,8 +111,7 @@ function walk(message: Buffer): PacketDecoded<RawMessage, string> {
 }
 
 function decodeFrame(message: Buffer, start: number): RawRecord {
-  const name = nameCodec.decode(message, start).toLowerCase();
-  const at = start + nameCodec.decode.bytes;
+  const { name, end: at } = decodeName(message, start);
   const ttlS = readU32(message, at + 4);
   return {
     name,

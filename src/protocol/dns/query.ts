@@ -1,5 +1,7 @@
 /** The one kind of question that is asked: the addresses of a name, of one family, with recursion desired. */
 
+// Who imports this package has these sources as its types, and would not find the declaration by itself.
+/// <reference path="./dns-packet.d.ts" />
 import { encode, RECURSION_DESIRED } from "dns-packet";
 import type { AddressType } from "./constants.ts";
 
