@@ -6,12 +6,13 @@
 import type { AttemptRecord, RequestRecord, UdpRecord } from "../ports/proxy-events.ts";
 import type { ResolutionStep } from "../ports/resolver.ts";
 import { escapeControls } from "./escape-controls.ts";
+import { isoTime } from "./iso-time.ts";
 
 /** The line, without its newline. */
 export function formatAccessLogLine(record: RequestRecord): string {
   const line = {
-    start: new Date(record.startedWallMs).toISOString(),
-    end: new Date(record.endedWallMs).toISOString(),
+    start: isoTime(record.startedWallMs),
+    end: isoTime(record.endedWallMs),
     client: endpoint(record.clientAddress, record.clientPort),
     user: record.user,
     command: record.command,
