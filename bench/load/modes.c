@@ -211,13 +211,15 @@ void run_bulk(void) {
 /* Before memory is read garbage collectors run, and servers notice that a tunnel is idle: those that make something of it
  * need some seconds of silence for that. */
 #define SETTLE_SECONDS 10
+#define WARM_UP_SECONDS 4
 #define WATCH_SECONDS 1
 
-/* A tenth of the tunnels, opened and closed before: what a server sets aside once is not the price of a tunnel. */
+/* A tenth of the tunnels, opened, left idle and closed before: what a server sets aside once is not the price of a tunnel. */
 static void warm_up(int epoll, struct tunnel **tunnels) {
   int open = tunnels_open(epoll, tunnels, options.count / 10 + 1, HABIT_ECHO);
+  sleep(WARM_UP_SECONDS);
   for (int i = 0; i < open; i++) tunnel_end(tunnels[i]);
-  sleep(SETTLE_SECONDS);
+  sleep(WARM_UP_SECONDS);
 }
 
 void run_idle(void) {
