@@ -38,8 +38,11 @@ const WAYS = [
 ] as const;
 
 function configFile(dir: ScratchDir, urls: readonly string[], http: string, method: string): string {
-  const tables = urls.map(
-    (url) => `{ url = "${url}", addresses = ["127.0.0.1"], ca_file = "${TEST_CA_FILE}", http = "${http}" }`,
+  const tables = urls.map((url) =>
+    // The one without TLS is named by its address.
+    url.startsWith("http://")
+      ? `{ url = "${url}", http = "${http}" }`
+      : `{ url = "${url}", addresses = ["127.0.0.1"], ca_file = "${TEST_CA_FILE}", http = "${http}" }`,
   );
   const path = dir.file("sockeye.toml");
   writeFileSync(path, `[dns]\nmethod = "${method}"\nservers = [${tables.join(", ")}]\n`);
