@@ -69,8 +69,8 @@ class Subject {
   }
 
   /** Runs the workload; the line of the load generator. */
-  run(seconds: number): Promise<Record<string, number>> {
-    return this.load(this.#workload.args(seconds));
+  run(seconds: number, ...more: readonly string[]): Promise<Record<string, number>> {
+    return this.load([...this.#workload.args(seconds), ...more]);
   }
 
   async load(args: readonly string[]): Promise<Record<string, number>> {
@@ -169,7 +169,7 @@ async function profile(workload: Workload, originPort: number): Promise<string> 
   const shares = threadShares(before, threads(subject.pid), subject.pid).filter(([, percent]) => percent >= 0.5);
   let units = 0;
   const calls = await systemCalls(subject.pid, async () => {
-    units = unitsOf(await subject.run(TRACED_SECONDS));
+    units = unitsOf(await subject.run(TRACED_SECONDS, "--warmup", "0"));
   });
   await subject.stop();
   const each = line["cpu_us_each"];
