@@ -19,7 +19,7 @@ import type { LimitedLog } from "../observe/log-limiter.ts";
 import { ProxyObserver } from "../observe/proxy-observer.ts";
 import type { Control } from "../ports/control.ts";
 import { type DnsCounters, zeroDnsCounters } from "../ports/dns-counters.ts";
-import type { Log } from "../ports/log.ts";
+import type { Log, LogFields } from "../ports/log.ts";
 import { AccessRules } from "../proxy/access-rules.ts";
 import { ClientTable } from "../proxy/client-table.ts";
 import type { ProxyContext } from "../proxy/context.ts";
@@ -161,9 +161,15 @@ export class LocalEngine implements Engine {
     context.bind.settings = config.bind;
     // What an administrator has set since then stays, unless the file says something new.
     if (config.relay.bufferSize !== before.relay.bufferSize) this.#server.setBufferSize(config.relay.bufferSize);
+    this.#tellDnsCounters(before);
     this.#reopenNames(config);
     this.#accessLog.reopen(config.accessLog);
     this.#listeners.change(config);
+  }
+
+  /** At each reload and at the end, where names are asked for by DNS over HTTP. */
+  #tellDnsCounters({ dns }: Config): void {
+    if (dns.servers.length > 0) this.#log.info("DNS over HTTP since the start", dnsCounterFields(this.dnsCounters));
   }
 
   /** A resolver that is configured as before stays, and its cache with it. */
@@ -197,10 +203,17 @@ export class LocalEngine implements Engine {
     await drained;
     timer?.cancel();
     this.#context.wheel.stop();
+    this.#tellDnsCounters(this.#config);
     this.#names.close();
     this.#splicer?.close();
     await this.#accessLog.close();
   }
+}
+
+/** The counters under the names that logs use. */
+function dnsCounterFields(counters: DnsCounters): LogFields {
+  const snake = (name: string): string => name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+  return Object.fromEntries(Object.entries(counters).map(([name, count]) => [snake(name), count]));
 }
 
 /** The part of the context that a reload replaces as a whole. */

@@ -52,6 +52,29 @@ describe("a proxy with --doh", () => {
     expect(sourcesOf(second)).toEqual(["cache", "cache"]);
   });
 
+  test("tells what it has counted at a reload and at its end", async () => {
+    using zone = startZone();
+    using origin = echoOrigin();
+    await using proxy = await startProxy(["--doh", zone.url], ONE_CACHE);
+    const counted = (line: string): boolean => line.includes("DNS over HTTP since the start");
+    for (let round = 0; round < 2; round++) {
+      (await openTunnel({ proxyPort: proxy.port, host: "site.test", port: origin.port })).close();
+    }
+    expect(await refusalOf(proxy.port, "nowhere.test")).toBe(4);
+    proxy.kill("SIGHUP");
+    expect(JSON.parse(await proxy.stderr.waitFor(counted))).toMatchObject({
+      level: "info",
+      cache_hits: 2,
+      cache_negative_hits: 1,
+      cache_misses: 4,
+      cache_entries: 4,
+      queries: 4,
+      query_failures: 0,
+    });
+    await proxy.stop();
+    expect(proxy.stderr.lines.filter(counted)).toHaveLength(2);
+  });
+
   test("GET", async () => {
     using zone = startZone();
     using origin = echoOrigin();
