@@ -58,7 +58,7 @@ export class FetchHttpClient implements HttpClient {
     const deadline = new AbortController();
     const timer = setTimeout(() => deadline.abort(new DeadlineError(options.timeoutMs)), options.timeoutMs);
     try {
-      return await this.#sendByVersion(request, url, options.address, deadline.signal);
+      return await this.#sendByVersion({ request, url, address: options.address, signal: deadline.signal });
     } catch (error) {
       if (deadline.signal.aborted) return { kind: "failed", detail: deadline.signal.reason.message, isTimeout: true };
       return { kind: "failed", detail: describe(error) };
@@ -71,42 +71,30 @@ export class FetchHttpClient implements HttpClient {
     this.#session.close();
   }
 
-  async #sendByVersion(request: HttpRequest, url: URL, address: string, signal: AbortSignal): Promise<HttpOutcome> {
-    if (url.protocol === "http:") return this.#exchange(request, url, address, "1.1", signal);
+  async #sendByVersion(query: Query): Promise<HttpOutcome> {
+    if (query.url.protocol === "http:") return this.#exchange(query, "1.1");
     const { version } = this.#options;
-    if (version !== "auto") return this.#exchange(request, url, address, version, signal);
+    if (version !== "auto") return this.#exchange(query, version);
     //= rfc8484#5.2/http2
     const wanted = this.#knownVersion ?? "2";
     try {
-      return await this.#find(request, url, address, wanted, signal);
+      return await this.#find(query, wanted);
     } catch (error) {
-      if (signal.aborted || !OTHER_VERSION.has(codeOf(error))) throw error;
+      if (query.signal.aborted || !OTHER_VERSION.has(codeOf(error))) throw error;
     }
     // It may be another server by now than the one that showed what it speaks.
     this.#knownVersion = undefined;
-    return this.#find(request, url, address, wanted === "2" ? "1.1" : "2", signal);
+    return this.#find(query, wanted === "2" ? "1.1" : "2");
   }
 
-  async #find(
-    request: HttpRequest,
-    url: URL,
-    address: string,
-    version: Version,
-    signal: AbortSignal,
-  ): Promise<HttpOutcome> {
-    const outcome = await this.#exchange(request, url, address, version, signal);
+  async #find(query: Query, version: Version): Promise<HttpOutcome> {
+    const outcome = await this.#exchange(query, version);
     this.#knownVersion = version;
     return outcome;
   }
 
-  async #exchange(
-    request: HttpRequest,
-    url: URL,
-    address: string,
-    version: Version,
-    signal: AbortSignal,
-  ): Promise<HttpOutcome> {
-    const response = await this.#headOf(request, url, address, version, signal);
+  async #exchange(query: Query, version: Version): Promise<HttpOutcome> {
+    const response = await this.#headOf(query, version);
     const body = await this.#collect(response);
     if (body === undefined) {
       return { kind: "failed", detail: `the body is longer than ${this.#options.bodyBytesMax} bytes` };
@@ -121,13 +109,7 @@ export class FetchHttpClient implements HttpClient {
   }
 
   /** Asks once more when the connection was gone before any answer: asking twice does no harm. */
-  async #headOf(
-    request: HttpRequest,
-    url: URL,
-    address: string,
-    version: Version,
-    signal: AbortSignal,
-  ): Promise<Response> {
+  async #headOf({ request, url, address, signal }: Query, version: Version): Promise<Response> {
     const target = new URL(url);
     target.hostname = address.includes(":") ? `[${address}]` : address;
     const init: BunFetchRequestInit = {
@@ -163,6 +145,14 @@ export class FetchHttpClient implements HttpClient {
     const [only] = chunks;
     return only !== undefined && chunks.length === 1 ? only : Buffer.concat(chunks, size);
   }
+}
+
+/** One request on its way: where it goes, and until when. */
+interface Query {
+  readonly request: HttpRequest;
+  readonly url: URL;
+  readonly address: string;
+  readonly signal: AbortSignal;
 }
 
 /** An IPv6 address of a URL without its brackets. */
