@@ -2,6 +2,7 @@
 
 import { formatEndpoint, parseIp } from "../bytes/ip.ts";
 import type { Config, ListenConfig } from "../config/config.ts";
+import type { Poller } from "../net/epoll/poller.ts";
 import { TcpListener } from "../net/tcp-listener.ts";
 import type { Log } from "../ports/log.ts";
 import type { ConnectedSocket, Endpoint, SocketOwner } from "../ports/socket.ts";
@@ -26,13 +27,21 @@ class OpenListener implements Place {
   advertisedIp: Uint8Array | undefined;
 
   /** @throws {ListenError} */
-  constructor(key: string, listen: ListenConfig, config: Config, accept: AcceptClient, reusePort: boolean) {
+  constructor(
+    key: string,
+    listen: ListenConfig,
+    config: Config,
+    accept: AcceptClient,
+    reusePort: boolean,
+    poller: Poller | undefined,
+  ) {
     this.key = key;
     const { address, port } = listen;
     const ipv6Only = wantsIpv6Only(config, listen);
     this.listener = new TcpListener(
       { address, port, backlog: config.socks.backlog, ipv6Only, reusePort, noDelay: config.relay.noDelay },
       (socket, client) => accept(socket, client, this.advertisedIp),
+      poller,
     );
   }
 
@@ -49,18 +58,21 @@ export class ListenerSet {
   readonly #log: Log;
   readonly #accept: AcceptClient;
   readonly #reusePort: boolean;
+  readonly #poller: Poller | undefined;
   #open: readonly OpenListener[];
 
   /**
    * Opens every listener, or none.
    *
    * @param reusePort - Share the ports with other processes of this user.
+   * @param poller - Where clients are served by sockets of our own.
    * @throws {ListenError}
    */
-  constructor(config: Config, log: Log, accept: AcceptClient, reusePort: boolean) {
+  constructor(config: Config, log: Log, accept: AcceptClient, reusePort: boolean, poller: Poller | undefined) {
     this.#log = log;
     this.#accept = accept;
     this.#reusePort = reusePort;
+    this.#poller = poller;
     this.#open = openPlan(config, log, this.#openWith(config));
     this.#advertise(config);
   }
@@ -88,7 +100,7 @@ export class ListenerSet {
   }
 
   #openWith(config: Config): (key: string, listen: ListenConfig) => OpenListener {
-    return (key, listen) => new OpenListener(key, listen, config, this.#accept, this.#reusePort);
+    return (key, listen) => new OpenListener(key, listen, config, this.#accept, this.#reusePort, this.#poller);
   }
 
   #advertise({ socks }: Config): void {

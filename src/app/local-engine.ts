@@ -7,7 +7,9 @@ import type { Config } from "../config/config.ts";
 import { collectGarbage } from "../net/collect-garbage.ts";
 import { BestDatagramSockets } from "../net/datagram-sockets.ts";
 import { descriptorBudget, lowestFreeDescriptor } from "../net/descriptors.ts";
+import { Poller } from "../net/epoll/poller.ts";
 import { gentleReset } from "../net/gentle-reset.ts";
+import { libc } from "../net/libc.ts";
 import { passwordHasher } from "../net/password-hasher.ts";
 import { RouteTable } from "../net/route-table.ts";
 import { Splicer } from "../net/splice/splicer.ts";
@@ -57,6 +59,7 @@ export class LocalEngine implements Engine {
   #names: NameResolution;
   /** Of this process, whatever the configuration has become meanwhile. */
   readonly dnsCounters: DnsCounters = zeroDnsCounters();
+  readonly #poller: Poller | undefined = Poller.open();
   readonly #splicer: Splicer | undefined;
 
   /**
@@ -82,7 +85,7 @@ export class LocalEngine implements Engine {
       clock: new QueuedTimers(clock),
       wheel,
       reset: gentleReset(clock),
-      dialer: new TcpDialer({ noDelay: config.relay.noDelay }),
+      dialer: new TcpDialer({ noDelay: config.relay.noDelay }, this.#poller),
       resolver: this.#names.resolver,
       sort,
       events: new ProxyObserver(this.#accessLog, limitedLog),
@@ -113,7 +116,7 @@ export class LocalEngine implements Engine {
         settings: config.udp,
       },
       bind: {
-        listeners: new TcpPeerListeners({ noDelay: config.relay.noDelay }),
+        listeners: new TcpPeerListeners({ noDelay: config.relay.noDelay }, this.#poller),
         routes: new RouteTable(),
         quota: share?.bindQuota ?? new Quota(),
         ports: new PortChoice(),
@@ -132,15 +135,18 @@ export class LocalEngine implements Engine {
     });
     log.debug("descriptors", { limit, clients, pipes });
     const accept: AcceptClient = (socket, client, advertisedIp) => this.#server.accept(socket, client, advertisedIp);
-    this.#listeners = new ListenerSet(config, log, accept, share !== undefined);
-    if (splice === "off" || pipes === 0) return;
-    this.#splicer = Splicer.open({ pipes, keepsSmall: splice === "always" });
-    if (this.#splicer !== undefined) this.#context.bulk = { mover: this.#splicer, when: splice };
+    this.#listeners = new ListenerSet(config, log, accept, share !== undefined, this.#poller);
+    if (libc === undefined || this.#poller === undefined || splice === "off" || pipes === 0) return;
+    this.#splicer = new Splicer(libc, this.#poller, { pipes, keepsSmall: splice === "always" });
+    this.#context.bulk = { mover: this.#splicer, when: splice };
   }
 
-  /** The constructor has opened everything already. */
+  /** The constructor has opened everything already; only who accepts may not be settled yet. */
   ready(): Promise<void> {
-    return Promise.resolve();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    if (this.#poller === undefined) resolve();
+    else this.#poller.whenSettled(resolve);
+    return promise;
   }
 
   get control(): Control {
@@ -206,6 +212,7 @@ export class LocalEngine implements Engine {
     this.#tellDnsCounters(this.#config);
     this.#names.close();
     this.#splicer?.close();
+    this.#poller?.close();
     await this.#accessLog.close();
   }
 }

@@ -37,4 +37,8 @@ export function errnoName(errno: number): string {
 
 export const EINTR = 4;
 export const EAGAIN = 11;
+export const ENOMEM = 12;
+export const ENFILE = 23;
+export const EMFILE = 24;
+export const ENOBUFS = 105;
 export const EINPROGRESS = 115;

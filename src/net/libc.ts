@@ -14,7 +14,11 @@ const SYMBOLS = {
   socket: { args: ["i32", "i32", "i32"], returns: "i32" },
   bind: { args: ["i32", "ptr", "u32"], returns: "i32" },
   listen: { args: ["i32", "i32"], returns: "i32" },
+  accept4: { args: ["i32", "ptr", "ptr", "i32"], returns: "i32" },
   connect: { args: ["i32", "ptr", "u32"], returns: "i32" },
+  recv: { args: ["i32", "ptr", "u64", "i32"], returns: "i32" },
+  send: { args: ["i32", "ptr", "u64", "i32"], returns: "i32" },
+  shutdown: { args: ["i32", "i32"], returns: "i32" },
   getsockname: { args: ["i32", "ptr", "ptr"], returns: "i32" },
   getpeername: { args: ["i32", "ptr", "ptr"], returns: "i32" },
   setsockopt: { args: ["i32", "i32", "i32", "ptr", "u32"], returns: "i32" },
@@ -43,7 +47,11 @@ export interface Libc {
   socket(domain: number, type: number, protocol: number): number;
   bind(fd: number, address: Uint8Array, size: number): number;
   listen(fd: number, backlog: number): number;
+  accept4(fd: number, address: Uint8Array, size: Uint32Array, flags: number): number;
   connect(fd: number, address: Uint8Array, size: number): number;
+  recv(fd: number, into: Uint8Array, size: number, flags: number): number;
+  send(fd: number, bytes: Uint8Array, size: number, flags: number): number;
+  shutdown(fd: number, how: number): number;
   getsockname(fd: number, address: Uint8Array, size: Uint32Array): number;
   getpeername(fd: number, address: Uint8Array, size: Uint32Array): number;
   setsockopt(fd: number, level: number, name: number, value: Uint8Array | Int32Array, size: number): number;
@@ -103,6 +111,7 @@ export const IPPROTO_IP = 0;
 export const IP_RECVERR = 11;
 export const IP_BIND_ADDRESS_NO_PORT = 24;
 export const IPPROTO_TCP = 6;
+export const TCP_NODELAY = 1;
 export const TCP_KEEPIDLE = 4;
 export const TCP_KEEPINTVL = 5;
 export const TCP_KEEPCNT = 6;
@@ -120,6 +129,10 @@ export const EPOLLIN = 1;
 export const EPOLLOUT = 4;
 export const EPOLLERR = 8;
 export const EPOLLHUP = 16;
+export const EPOLLRDHUP = 0x2000;
+/** As a signed number, as which it leaves the others' sum the same. */
+export const EPOLLET: number = 1 << 31;
+export const SHUT_WR = 1;
 export const RLIMIT_NOFILE = 7;
 /** Bytes that the kernel has taken for sending and the peer has not acknowledged. */
 export const SIOCOUTQ = 0x5411;

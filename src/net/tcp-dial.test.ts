@@ -1,7 +1,8 @@
-import { afterEach, describe, expect, test } from "bun:test";
+import { afterEach, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { freePort } from "../../test/support/free-port.ts";
 import { echoOrigin, type Origin } from "../../test/support/origin.ts";
+import { SOCKET_WAYS } from "../../test/support/poller.ts";
 import { scratchDir } from "../../test/support/scratch-dir.ts";
 import type { DialListener, DialOptions } from "../ports/dialer.ts";
 import type { ConnectedSocket, Endpoint, SocketOwner } from "../ports/socket.ts";
@@ -19,7 +20,7 @@ class Collector implements SocketOwner {
   readonly firstData = Promise.withResolvers<void>();
   readonly closed = Promise.withResolvers<string | undefined>();
   handleData(chunk: Uint8Array): void {
-    this.chunks.push(chunk);
+    this.chunks.push(chunk.slice());
     this.firstData.resolve();
   }
   handleDrain(): void {
@@ -44,7 +45,7 @@ function echo(host?: string): Origin {
   return origin;
 }
 
-const dialer = new TcpDialer({ noDelay: true });
+let dialer: TcpDialer;
 
 function dial(ip: Uint8Array, port: number, options: DialOptions = {}, owner = new Collector()): Promise<Outcome> {
   return new Promise((resolve) => {
@@ -65,7 +66,11 @@ async function connected(ip: Uint8Array, port: number, options: DialOptions = {}
   return { ...outcome, owner };
 }
 
-describe("TcpDialer", () => {
+describe.each(SOCKET_WAYS)("TcpDialer, with sockets that are %s", (_, pollerOf) => {
+  beforeAll(async () => {
+    dialer = new TcpDialer({ noDelay: true }, await pollerOf());
+  });
+
   for (const [family, host, ip] of [
     ["IPv4", "127.0.0.1", LOOPBACK],
     ["IPv6", "::1", LOOPBACK6],

@@ -2,14 +2,17 @@
  * One attempt to connect to one address, with the true reason when it fails.
  *
  * `Bun.connect({ hostname })` reports unreachable networks and hosts as refused. So on Linux the socket is made and
- * connected by system calls, where errno is honest, and only then given to Bun by its descriptor. There `open` fires
- * before the connection stands; `drain` says that it stands, `close` that it failed, with the true code.
+ * connected by system calls, where errno is honest, and then watched by a poller of ours. Where there is none, it is given to
+ * Bun by its descriptor: there `open` fires before the connection stands; `drain` says that it stands, `close` that it
+ * failed, with the true code.
  */
 
 import type { Socket, SocketHandler } from "bun";
 import { formatIp } from "../bytes/ip.ts";
 import type { Dial, Dialer, DialListener, DialOptions } from "../ports/dialer.ts";
 import type { Endpoint, SocketOwner } from "../ports/socket.ts";
+import { PolledDial } from "./epoll/polled-dial.ts";
+import type { Poller } from "./epoll/poller.ts";
 import { EINPROGRESS, errnoName } from "./errno.ts";
 import { endFaultySocket } from "./handler-fault.ts";
 import {
@@ -17,6 +20,7 @@ import {
   AF_INET6,
   IP_BIND_ADDRESS_NO_PORT,
   IPPROTO_IP,
+  IPPROTO_TCP,
   type Libc,
   libc,
   SO_BINDTODEVICE,
@@ -25,24 +29,33 @@ import {
   SOCK_NONBLOCK,
   SOCK_STREAM,
   SOL_SOCKET,
+  TCP_NODELAY,
 } from "./libc.ts";
 import { SOCKADDR_IN6_BYTES, writeSockaddr } from "./sockaddr.ts";
 import { localEndpoint, type TcpTuning } from "./tcp-socket.ts";
 
 const NOWHERE: Endpoint = { ip: new Uint8Array(4), port: 0 };
 
+const ON = Int32Array.of(1);
+/** Of an attempt that is over before anybody could have given it up. */
+const ENDED: Dial = { cancel: () => undefined };
+
 const sockaddr = new Uint8Array(SOCKADDR_IN6_BYTES);
 const optionCell = new Int32Array(1);
 
-/** Implements {@link Dialer} with Bun's sockets. */
 export class TcpDialer implements Dialer {
   readonly #tuning: TcpTuning;
+  readonly #poller: Poller | undefined;
 
-  constructor(tuning: TcpTuning) {
+  /** @param poller - Where it is ready, sockets are our own; else Bun's. */
+  constructor(tuning: TcpTuning, poller?: Poller) {
     this.#tuning = tuning;
+    this.#poller = poller;
   }
 
   dial(ip: Uint8Array, port: number, options: DialOptions, listener: DialListener): Dial {
+    if (libc !== undefined && this.#poller?.isReady)
+      return this.#dialPolled(libc, this.#poller, ip, port, options, listener);
     const attempt = new Attempt(listener, this.#tuning.noDelay);
     if (libc === undefined) {
       const target = { hostname: formatIp(ip), port };
@@ -58,6 +71,25 @@ export class TcpDialer implements Dialer {
     const byDescriptor = { fd, allowHalfOpen: true, socket: HANDLERS, data: attempt };
     attempt.follow(Bun.connect(byDescriptor as unknown as Parameters<typeof Bun.connect<SocketOwner>>[0]));
     return attempt;
+  }
+
+  #dialPolled(
+    c: Libc,
+    poller: Poller,
+    ip: Uint8Array,
+    port: number,
+    options: DialOptions,
+    listener: DialListener,
+  ): Dial {
+    const fd = connectingSocket(c, ip, port, options);
+    if (typeof fd === "string") {
+      listener.onFailed(fd);
+      return ENDED;
+    }
+    if (this.#tuning.noDelay) c.setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, ON, 4);
+    const dial = new PolledDial(c, poller, fd, listener);
+    dial.start();
+    return dial;
   }
 }
 

@@ -1,14 +1,17 @@
 /**
  * A listening socket whose accepting can be paused.
  *
- * On Linux the socket is made by system calls and a duplicate of its descriptor is given to Bun. Pausing closes the
- * duplicate: the kernel goes on queueing clients, and nobody is lost or woken for nothing while no descriptors are left.
- * Closing the last descriptor really stops listening.
+ * On Linux the socket is made by system calls, and its clients are accepted by a poller of ours, or by Bun, which gets a
+ * duplicate of the descriptor. Pausing takes the socket from the poller, or closes the duplicate: the kernel goes on queueing
+ * clients, and nobody is lost or woken for nothing while no descriptors are left. Closing the last descriptor really stops
+ * listening.
  */
 
-import type { Socket, SocketHandler, TCPSocketListener } from "bun";
+import type { SocketHandler, TCPSocketListener } from "bun";
 import { formatEndpoint, formatIp, parseIp } from "../bytes/ip.ts";
-import type { Endpoint, SocketOwner } from "../ports/socket.ts";
+import type { ConnectedSocket, Endpoint, SocketOwner } from "../ports/socket.ts";
+import { PolledListener } from "./epoll/polled-listener.ts";
+import type { Poller } from "./epoll/poller.ts";
 import { errnoName } from "./errno.ts";
 import { endFaultySocket } from "./handler-fault.ts";
 import {
@@ -16,6 +19,7 @@ import {
   AF_INET6,
   F_DUPFD_CLOEXEC,
   IPPROTO_IPV6,
+  IPPROTO_TCP,
   IPV6_V6ONLY,
   type Libc,
   libc,
@@ -25,6 +29,7 @@ import {
   SOCK_NONBLOCK,
   SOCK_STREAM,
   SOL_SOCKET,
+  TCP_NODELAY,
 } from "./libc.ts";
 import { readSockaddr, SOCKADDR_IN6_BYTES, writeSockaddr } from "./sockaddr.ts";
 import { remoteEndpoint, type TcpTuning } from "./tcp-socket.ts";
@@ -64,79 +69,113 @@ const REASONS: Readonly<Record<string, string>> = {
  *
  * @param remote - The client's endpoint; `undefined` when it is gone already.
  */
-export type Accept = (socket: Socket<SocketOwner>, remote: Endpoint | undefined) => SocketOwner;
+export type Accept = (socket: ConnectedSocket, remote: Endpoint | undefined) => SocketOwner;
+
+/** Who accepts the clients of a listening socket. */
+interface Accepting {
+  stop(): void;
+}
 
 export class TcpListener {
   /** The address and port that are really bound. */
   readonly address: string;
   readonly port: number;
-  readonly #start: () => TCPSocketListener<SocketOwner>;
+  readonly #start: () => Accepting;
   /** Our own descriptor of the listening socket; -1 where Bun has the only one. */
   readonly #fd: number;
-  #accepting: TCPSocketListener<SocketOwner> | undefined;
+  #isPaused = false;
+  #isClosed = false;
+  #accepting: Accepting | undefined;
 
-  /** @throws {ListenError} */
-  constructor(options: ListenOptions, accept: Accept) {
-    const handlers = handlersFor(accept, options.noDelay);
+  /**
+   * @param poller - Where its clients are served by sockets of our own; absent, or not ready in the end: by Bun's.
+   * @throws {ListenError}
+   */
+  constructor(options: ListenOptions, accept: Accept, poller?: Poller) {
     if (libc === undefined) {
-      this.#fd = -1;
-      this.#start = () => {
-        const { address, port } = options;
-        const listening = { hostname: address, port: this.#accepting?.port ?? port, backlog: options.backlog };
-        // Every socket gets its owner in `open`; there is no data before.
-        const rest = { allowHalfOpen: true, reusePort: options.reusePort, socket: handlers };
-        return Bun.listen({ ...listening, ...rest } as Bun.TCPSocketListenOptions<SocketOwner>);
+      const { address, port, backlog, reusePort } = options;
+      const handlers = handlersFor(accept, options.noDelay);
+      // Every socket gets its owner in `open`; there is no data before.
+      const listen = (wantedPort: number): TCPSocketListener<SocketOwner> => {
+        const where = { hostname: address, port: wantedPort, backlog, reusePort };
+        return Bun.listen({
+          ...where,
+          allowHalfOpen: true,
+          socket: handlers,
+        } as Bun.TCPSocketListenOptions<SocketOwner>);
       };
-      this.#accepting = startOrExplain(options, this.#start);
-      this.address = options.address;
-      this.port = this.#accepting.port;
+      const first = startOrExplain(options, () => listen(port));
+      this.#fd = -1;
+      this.#start = () => listen(this.port);
+      this.#accepting = first;
+      this.address = address;
+      this.port = first.port;
       return;
     }
     const c = libc;
-    this.#fd = listeningSocket(c, options);
-    const bound = boundEndpoint(c, this.#fd);
+    const fd = listeningSocket(c, options);
+    this.#fd = fd;
+    const bound = boundEndpoint(c, fd);
     this.address = bound.address;
     this.port = bound.port;
     this.#start = () => {
-      const fd = c.fcntl(this.#fd, F_DUPFD_CLOEXEC, 0);
-      if (fd < 0) throw new ListenError(options.address, options.port, errnoName(c.errno()));
-      // `fd` is missing in Bun's types.
-      const byDescriptor = { fd, allowHalfOpen: true, socket: handlers };
-      return Bun.listen(byDescriptor as unknown as Bun.TCPSocketListenOptions<SocketOwner>);
+      if (poller?.isReady) return new PolledListener(c, poller, fd, accept);
+      return acceptByBun(c, fd, options, accept);
     };
     try {
-      this.#accepting = this.#start();
+      // Who comes before the poller is settled waits in the kernel's queue.
+      if (poller === undefined) this.#accepting = this.#start();
+      else poller.whenSettled(() => this.#accept());
     } catch (fault) {
-      c.close(this.#fd);
+      c.close(fd);
       throw fault;
     }
   }
 
   get isPaused(): boolean {
-    return this.#accepting === undefined;
+    return this.#isPaused;
   }
 
   /** Accepts nobody until `resume`; the kernel queues who comes. Does nothing where the listener cannot be paused. */
   pause(): void {
     if (this.#fd < 0) return;
+    this.#isPaused = true;
     this.#accepting?.stop();
     this.#accepting = undefined;
   }
 
+  /** @throws {ListenError} when there is no descriptor left for it. */
   resume(): void {
-    this.#accepting ??= this.#start();
+    this.#isPaused = false;
+    this.#accept();
+  }
+
+  #accept(): void {
+    if (!this.#isClosed && !this.#isPaused) this.#accepting ??= this.#start();
   }
 
   /** Stops listening. Accepted sockets live on. */
   close(): void {
+    this.#isClosed = true;
     this.#accepting?.stop();
     this.#accepting = undefined;
     if (this.#fd >= 0) libc?.close(this.#fd);
   }
 }
 
+/** Gives Bun a duplicate: it closes what it has been given when it stops accepting. */
+function acceptByBun(c: Libc, listening: number, options: ListenOptions, accept: Accept): Accepting {
+  const fd = c.fcntl(listening, F_DUPFD_CLOEXEC, 0);
+  if (fd < 0) throw new ListenError(options.address, options.port, errnoName(c.errno()));
+  // `fd` is missing in Bun's types.
+  const byDescriptor = { fd, allowHalfOpen: true, socket: handlersFor(accept, options.noDelay) };
+  return Bun.listen(byDescriptor as unknown as Bun.TCPSocketListenOptions<SocketOwner>);
+}
+
 function listeningSocket(c: Libc, options: ListenOptions): number {
   const fd = boundSocket(c, options);
+  // What is accepted inherits it.
+  if (options.noDelay) c.setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, Int32Array.of(1), 4);
   if (c.listen(fd, options.backlog) < 0) {
     const code = errnoName(c.errno());
     c.close(fd);

@@ -14,9 +14,16 @@ export interface TcpTuning {
 const sockaddr = new Uint8Array(SOCKADDR_IN6_BYTES);
 const sockaddrSize = new Uint32Array(1);
 
-/** The socket's own address and port; `undefined` when it has died in this very moment. */
-export function localEndpoint(socket: Socket<unknown>): Endpoint | undefined {
-  if (libc === undefined) return endpointOf(socket.localAddress, socket.localPort);
+/**
+ * The socket's own address and port; `undefined` when it has died in this very moment.
+ *
+ * @param socket - One of Bun's, or one of ours.
+ */
+export function localEndpoint(socket: object): Endpoint | undefined {
+  if (libc === undefined) {
+    const { localAddress, localPort } = socket as Socket<unknown>;
+    return endpointOf(localAddress, localPort);
+  }
   sockaddrSize[0] = sockaddr.length;
   return libc.getsockname(descriptorOf(socket), sockaddr, sockaddrSize) < 0 ? undefined : readSockaddr(sockaddr);
 }

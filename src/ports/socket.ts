@@ -26,7 +26,7 @@ export type GentleReset = (stream: Stream) => () => void;
 
 /** Whoever a socket's events go to at the moment: the `data` of a socket. It changes as the connection goes on. */
 export interface SocketOwner {
-  /** Bytes arrived. Nobody writes to them again: they may be kept, in whole or in part, without a copy. */
+  /** Bytes arrived. They are lent until this returns: what is kept longer is to be copied. */
   handleData(chunk: Uint8Array): void;
   /** The socket takes bytes again. */
   handleDrain(): void;

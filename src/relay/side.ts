@@ -108,7 +108,7 @@ export class Side implements BulkEnd {
     return (this.#flags & flags) !== 0;
   }
 
-  /** The socket gave bytes, which are ours from now on. */
+  /** The socket gave bytes, lent until this returns. */
   handleData(chunk: Uint8Array): void {
     this.#tunnel.touch();
     const { peer } = this;
@@ -121,8 +121,7 @@ export class Side implements BulkEnd {
       peer.#count(taken);
     }
     if (taken < chunk.length) {
-      const rest = taken === 0 ? chunk : chunk.subarray(taken);
-      peer.#keep(rest);
+      peer.#keep(chunk.slice(taken));
       this.applyBufferSize();
     }
     this.#tunnel.handlePassed(taken);

@@ -1,17 +1,18 @@
 /**
- * Tunnels over real sockets, the same tests for all three ways of moving bytes: copied, handed over when they have proven
- * to move much, and spliced from the first byte. What the peers see must not differ.
+ * Tunnels over real sockets, the same tests for all ways of moving bytes: copied between Bun's sockets, copied between our own,
+ * handed over when they have proven to move much, and spliced from the first byte. What the peers see must not differ.
  */
 
 import { afterAll, beforeAll, describe, expect, spyOn, test } from "bun:test";
 import { createHash } from "node:crypto";
 import { readdirSync } from "node:fs";
+import type { Poller } from "../../src/net/epoll/poller.ts";
 import { EINTR } from "../../src/net/errno.ts";
-import { EPOLL_CTL_ADD, EPOLLERR, EPOLLHUP, type Libc, libc, SOL_SOCKET } from "../../src/net/libc.ts";
+import { EPOLL_CTL_MOD, EPOLLERR, EPOLLHUP, type Libc, libc, SOL_SOCKET } from "../../src/net/libc.ts";
 import { Splicer } from "../../src/net/splice/splicer.ts";
-import type { BulkOptions } from "../../src/relay/tunnel.ts";
 import { settled } from "../support/deadline.ts";
 import { exchangeOrigin } from "../support/origin.ts";
+import { readyPoller } from "../support/poller.ts";
 import { startProxy } from "../support/proxy-process.ts";
 import { scratchDir } from "../support/scratch-dir.ts";
 import { SeededRandom } from "../support/seeded-random.ts";
@@ -44,26 +45,33 @@ function setSize({ fd }: { readonly fd: number }, option: number, bytes: number)
 const descriptors = (): number => readdirSync("/proc/self/fd").length;
 
 describe.skipIf(process.platform !== "linux")("splice", () => {
+  let poller: Poller;
   let splicer: Splicer;
 
   beforeAll(async () => {
-    const opened = Splicer.open({ pipes: 32, keepsSmall: false });
-    if (opened === undefined) throw new Error("this Linux has no splice");
-    splicer = opened;
-    await splicer.ready;
+    poller = await readyPoller();
+    splicer = new Splicer(libc as Libc, poller, { pipes: 32, keepsSmall: false });
   });
 
-  afterAll(() => splicer.close());
-
-  test("the way into the event loop is proven", () => {
-    expect(splicer.isReady).toBe(true);
+  afterAll(() => {
+    splicer.close();
+    poller.close();
   });
 
-  for (const when of ["off", "auto", "always"] as const) {
-    const bulk = (): BulkOptions | undefined => (when === "off" ? undefined : { mover: splicer, when });
-    const open = (options: Partial<RigOptions> = {}): Promise<TunnelRig> => openTunnelRig({ bulk: bulk(), ...options });
+  for (const [way, when] of [
+    ["Bun's sockets", "off"],
+    ["copied", "off"],
+    ["auto", "auto"],
+    ["always", "always"],
+  ] as const) {
+    const open = (options: Partial<RigOptions> = {}): Promise<TunnelRig> =>
+      openTunnelRig({
+        bulk: when === "off" ? undefined : { mover: splicer, when },
+        poller: way === "Bun's sockets" ? undefined : poller,
+        ...options,
+      });
 
-    describe(when, () => {
+    describe(way, () => {
       test("64 MiB each way at once arrive whole, and both FINs", async () => {
         const up = noise(8 * MIB, 1);
         const down = noise(8 * MIB, 2);
@@ -283,7 +291,7 @@ describe.skipIf(process.platform !== "linux")("splice", () => {
   }
 
   test("a tunnel without traffic holds no pipe", async () => {
-    using rig = await openTunnelRig({ bulk: { mover: splicer, when: "always" } });
+    using rig = await openTunnelRig({ bulk: { mover: splicer, when: "always" }, poller });
     const { client, target } = rig;
     client.send(noise(4 * MIB, 14));
     await target.until(() => target.received === 4 * MIB, "the bytes");
@@ -292,7 +300,7 @@ describe.skipIf(process.platform !== "linux")("splice", () => {
   });
 
   test("what has become a conversation comes home", async () => {
-    using rig = await openTunnelRig({ bulk: { mover: splicer, when: "auto" } });
+    using rig = await openTunnelRig({ bulk: { mover: splicer, when: "auto" }, poller });
     const { client, target } = rig;
     client.send(noise(4 * MIB, 15));
     await target.until(() => target.received === 4 * MIB, "the bytes");
@@ -316,8 +324,8 @@ describe.skipIf(process.platform !== "linux")("splice", () => {
       },
       errno: () => (isInterrupted ? EINTR : c.errno()),
     };
-    await withSplicer(interrupted, async (bulk) => {
-      using rig = await openTunnelRig({ bulk });
+    await withSplicer(interrupted, async (ends) => {
+      using rig = await openTunnelRig(ends);
       const bytes = noise(16 * MIB, 19);
       rig.client.send(bytes);
       rig.client.finish();
@@ -335,8 +343,8 @@ describe.skipIf(process.platform !== "linux")("splice", () => {
       splice: (from, ...rest) => (from === failing ? -1 : c.splice(from, ...rest)),
       errno: () => (failing >= 0 ? ETIMEDOUT : c.errno()),
     };
-    await withSplicer(poor, async (bulk) => {
-      using rig = await openTunnelRig({ bulk });
+    await withSplicer(poor, async (ends) => {
+      using rig = await openTunnelRig(ends);
       rig.client.send(noise(MIB, 20));
       await rig.target.until(() => rig.target.received === MIB, "the bytes");
       failing = (rig.tunnel.client.stream as unknown as { readonly fd: number }).fd;
@@ -354,7 +362,7 @@ describe.skipIf(process.platform !== "linux")("splice", () => {
     const late: Libc = {
       ...c,
       epoll_ctl: (epoll, operation, fd, event) => {
-        if (operation === EPOLL_CTL_ADD && event[0] === 0) quiet = event.slice();
+        if (operation === EPOLL_CTL_MOD && event[0] === 0) quiet = event.slice();
         return c.epoll_ctl(epoll, operation, fd, event);
       },
       epoll_wait: (epoll, events, ...rest) => {
@@ -368,8 +376,8 @@ describe.skipIf(process.platform !== "linux")("splice", () => {
         return count + 1;
       },
     };
-    await withSplicer(late, async (bulk) => {
-      using rig = await openTunnelRig({ bulk });
+    await withSplicer(late, async (ends) => {
+      using rig = await openTunnelRig(ends);
       rig.client.finish();
       expect(await rig.target.ended()).toBe("fin");
       for (const size of [MIB, 2 * MIB]) {
@@ -394,25 +402,23 @@ describe.skipIf(process.platform !== "linux")("splice", () => {
       },
     };
     const report = spyOn(globalThis, "reportError").mockImplementation(() => undefined);
-    await withSplicer(faulty, async (bulk) => {
-      using rig = await openTunnelRig({ bulk });
+    await withSplicer(faulty, async (ends) => {
+      using rig = await openTunnelRig(ends);
       hasBug = true;
       rig.client.send(Uint8Array.of(1));
       expect(await rig.target.ended()).toBe("reset");
       expect(report.mock.calls).toEqual([[bug]]);
       hasBug = false;
-      using next = await openTunnelRig({ bulk });
+      using next = await openTunnelRig(ends);
       next.client.send(Uint8Array.of(1));
       await next.target.until(() => next.target.received === 1, "the next tunnel's byte");
     }).finally(() => report.mockRestore());
   });
 
   test("without pipes tunnels are copied, and stand-still readers stop nobody else", async () => {
-    const scarce = Splicer.open({ pipes: 1, keepsSmall: false });
-    await scarce?.ready;
-    if (scarce === undefined) throw new Error("this Linux has no splice");
-    const bulk: BulkOptions = { mover: scarce, when: "always" };
-    const rigs = await Promise.all(Array.from({ length: 4 }, () => openTunnelRig({ bulk })));
+    const scarce = new Splicer(libc as Libc, poller, { pipes: 1, keepsSmall: false });
+    const ends: RigOptions = { bulk: { mover: scarce, when: "always" }, poller };
+    const rigs = await Promise.all(Array.from({ length: 4 }, () => openTunnelRig(ends)));
     const bytes = noise(8 * MIB, 16);
     const [stuck, ...others] = rigs as [TunnelRig, ...TunnelRig[]];
     stuck.target.stopReading();
@@ -467,11 +473,11 @@ async function randomTunnel(open: () => Promise<TunnelRig>, seed: number): Promi
 }
 
 /** Runs `use` with a splicer of its own on another C library, every tunnel spliced from its first byte. */
-async function withSplicer(c: Libc, use: (bulk: BulkOptions) => Promise<void>): Promise<void> {
-  const mover = Splicer.open({ pipes: 4, keepsSmall: true }, c);
-  if (mover === undefined) throw new Error("this Linux has no splice");
-  await mover.ready;
-  await use({ mover, when: "always" });
+async function withSplicer(c: Libc, use: (ends: RigOptions) => Promise<void>): Promise<void> {
+  const poller = await readyPoller(c);
+  const mover = new Splicer(c, poller, { pipes: 4, keepsSmall: true });
+  await use({ bulk: { mover, when: "always" }, poller });
   expect(mover.tunnels).toBe(0);
   mover.close();
+  poller.close();
 }

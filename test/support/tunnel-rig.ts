@@ -5,15 +5,26 @@
 
 import { createHash, type Hash } from "node:crypto";
 import type { Socket } from "bun";
+import { NOBODY } from "../../src/net/epoll/nobody.ts";
+import type { Poller } from "../../src/net/epoll/poller.ts";
 import { gentleReset } from "../../src/net/gentle-reset.ts";
 import { systemClock } from "../../src/net/system-clock.ts";
-import type { SocketOwner } from "../../src/ports/socket.ts";
+import { type ListenOptions, TcpListener } from "../../src/net/tcp-listener.ts";
+import type { ConnectedSocket, SocketOwner } from "../../src/ports/socket.ts";
 import { type BulkOptions, Tunnel } from "../../src/relay/tunnel.ts";
 import type { TunnelEnd } from "../../src/relay/tunnel-end.ts";
 import { ByteSender } from "./byte-sender.ts";
 import { within } from "./deadline.ts";
 
 const LIMIT_MS = 30_000;
+const LISTEN_OPTIONS: ListenOptions = {
+  address: "127.0.0.1",
+  port: 0,
+  backlog: 16,
+  ipv6Only: false,
+  reusePort: false,
+  noDelay: true,
+};
 
 /** The other end of one of the tunnel's sockets. It reads all that comes, unless it is told not to. */
 export class Peer {
@@ -141,6 +152,8 @@ export interface TunnelRig extends Disposable {
 
 export interface RigOptions {
   readonly bulk: BulkOptions | undefined;
+  /** Ready; the tunnel's sockets are ours then. Absent: Bun's. */
+  readonly poller: Poller | undefined;
   /** 65,536 when absent. */
   readonly bufferSize?: number;
   /** Sees the tunnel's two sockets before there is a tunnel. */
@@ -149,26 +162,16 @@ export interface RigOptions {
 
 /** Connects two peers and opens a tunnel between them. */
 export async function openTunnelRig(options: RigOptions): Promise<TunnelRig> {
-  const accepted: Socket<SocketOwner>[] = [];
+  const accepted: ConnectedSocket[] = [];
   let arrived = Promise.withResolvers<void>();
-  const listener = Bun.listen<SocketOwner>({
-    hostname: "127.0.0.1",
-    port: 0,
-    allowHalfOpen: true,
-    socket: {
-      open: (socket) => {
-        accepted.push(socket);
-        // `fd` is missing in Bun's types.
-        options.onSocket?.(socket as unknown as { readonly fd: number });
-        arrived.resolve();
-      },
-      data: (socket, bytes) => socket.data.handleData(bytes),
-      drain: (socket) => socket.data?.handleDrain(),
-      end: (socket) => socket.data.handleEnd(),
-      close: (socket, fault) => socket.data?.handleClose((fault as { code?: string } | undefined)?.code),
-      error: () => undefined,
-    },
-  });
+  const accept = (socket: ConnectedSocket): SocketOwner => {
+    accepted.push(socket);
+    // `fd` is missing in the types of both kinds of sockets.
+    options.onSocket?.(socket as unknown as { readonly fd: number });
+    arrived.resolve();
+    return NOBODY;
+  };
+  const listener = new TcpListener(LISTEN_OPTIONS, accept, options.poller);
   const client = await Peer.open(listener.port);
   await arrived.promise;
   arrived = Promise.withResolvers<void>();
@@ -179,7 +182,7 @@ export async function openTunnelRig(options: RigOptions): Promise<TunnelRig> {
   const totals = { bytes: 0 };
   const ends: TunnelEnd[] = [];
   const { promise: over, resolve } = Promise.withResolvers<TunnelEnd>();
-  const [clientSocket, targetSocket] = accepted as [Socket<SocketOwner>, Socket<SocketOwner>];
+  const [clientSocket, targetSocket] = accepted as [ConnectedSocket, ConnectedSocket];
   const tunnel = new Tunnel(clientSocket, targetSocket, {
     settings,
     totals,
@@ -208,7 +211,7 @@ export async function openTunnelRig(options: RigOptions): Promise<TunnelRig> {
       tunnel.kill("killed");
       client.reset();
       target.reset();
-      listener.stop(true);
+      listener.close();
     },
   };
 }

@@ -10,10 +10,10 @@ import type {
   DatagramSockets,
 } from "../../ports/datagram-socket.ts";
 import { boundSocket } from "../bound-udp.ts";
+import { Epoll } from "../epoll/epoll.ts";
+import { LoopWake, PROBE_ID } from "../epoll/loop-wake.ts";
 import { EAGAIN } from "../errno.ts";
 import { EPOLLIN, EPOLLOUT, type Libc, libc } from "../libc.ts";
-import { Epoll } from "../splice/epoll.ts";
-import { LoopWake, PROBE_ID } from "../splice/loop-wake.ts";
 import { MmsgSocket } from "./mmsg-socket.ts";
 import { ReceiveBatch } from "./receive-batch.ts";
 import { SendBatch } from "./send-batch.ts";

@@ -2,10 +2,14 @@
 
 import type { BulkEnd, BulkTunnel } from "../../ports/bulk.ts";
 import type { Stream } from "../../ports/socket.ts";
+import type { Polled } from "../epoll/poller.ts";
 import type { Pipe } from "./pipe-pool.ts";
 
 /** See {@link SplicedEnd.watched}. */
 export const UNWATCHED = -1;
+
+/** Still those of the socket that it was. */
+const AS_BEFORE = -2;
 
 /** Whether there is more to come from a socket. */
 export const Reading = {
@@ -19,6 +23,8 @@ export type Reading = (typeof Reading)[keyof typeof Reading];
 
 /** What an end asks of the mover that serves it. */
 export interface EndKeeper {
+  /** Does what the events call for. */
+  serve(end: SplicedEnd, events: number): void;
   terminate(end: SplicedEnd): void;
   setKeepAlive(end: SplicedEnd, isOn: boolean, delayMs: number): boolean;
   /** The buffer size has changed. */
@@ -26,10 +32,9 @@ export interface EndKeeper {
 }
 
 /** The end of the client stands for the whole tunnel, too: there are as many of these as parked tunnels, so each word counts. */
-export class SplicedEnd implements Stream, BulkTunnel {
+export class SplicedEnd implements Stream, BulkTunnel, Polled {
   readonly fd: number;
-  /** Tells it from earlier ends with the same descriptor, whose events may still be on the way. */
-  readonly generation: number;
+  generation = 0;
   readonly owner: BulkEnd;
   readonly #keeper: EndKeeper;
   /** Set right after both ends exist. */
@@ -40,18 +45,27 @@ export class SplicedEnd implements Stream, BulkTunnel {
   reading: Reading;
   /** The error that the socket has failed with. */
   code: string | undefined;
-  /** The events that the epoll instance watches for, besides errors; {@link UNWATCHED}: the end is not in it. */
-  watched: number = UNWATCHED;
+  /** The events that the poller watches for, besides errors; {@link UNWATCHED}: none, not even those. */
+  watched: number = AS_BEFORE;
   isClosed = false;
   /** Reads in a row that brought little. */
   smallReads = 0;
 
-  constructor(fd: number, generation: number, owner: BulkEnd, keeper: EndKeeper) {
+  constructor(fd: number, owner: BulkEnd, keeper: EndKeeper) {
     this.fd = fd;
-    this.generation = generation;
     this.owner = owner;
     this.#keeper = keeper;
     this.reading = owner.finReceived ? Reading.Off : Reading.On;
+  }
+
+  handleEvents(events: number): void {
+    this.#keeper.serve(this, events);
+  }
+
+  /** A bug of ours: it ends the one tunnel. */
+  handleFault(): void {
+    this.terminate();
+    this.other.terminate();
   }
 
   get client(): Stream {

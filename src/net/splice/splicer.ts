@@ -1,33 +1,33 @@
 /**
  * Moves the bytes of tunnels by splice(2): from a socket into a pipe and from the pipe into the other socket, so that they
- * never enter the process's memory. It runs in Bun's event loop, on an epoll instance of its own.
+ * never enter the process's memory. It takes over the descriptors of our own sockets, with their places in the poller.
  *
  * It does the one thing, and leaves every end to the relay: at FIN, at an error, or when it cannot go on, the tunnel goes
  * home. An error is reported when everything that came before it has been moved.
  */
 
 import type { BulkEnd, BulkMover, BulkTunnel } from "../../ports/bulk.ts";
+import { PolledSocket, READING_AND_WRITING } from "../epoll/polled-socket.ts";
+import type { Poller } from "../epoll/poller.ts";
 import { EAGAIN, EINTR, errnoName } from "../errno.ts";
+import { setKeepAlive } from "../keep-alive.ts";
 import {
   EPOLLERR,
   EPOLLHUP,
   EPOLLIN,
   EPOLLOUT,
   type Libc,
-  libc,
   SO_ERROR,
+  SO_LINGER,
   SOL_SOCKET,
   SPLICE_F_MOVE,
   SPLICE_F_NONBLOCK,
 } from "../libc.ts";
-import { Epoll } from "./epoll.ts";
-import { adopt, closeWithReset, duplicate, release, setKeepAlive } from "./handover.ts";
-import { LoopWake, PROBE_ID } from "./loop-wake.ts";
 import { PIPE_BYTES, PipePool } from "./pipe-pool.ts";
 import { type EndKeeper, Reading, SplicedEnd, UNWATCHED } from "./spliced-end.ts";
 
-/** What an end is called in the epoll instance: this and its descriptor. */
-const FIRST_ID = PROBE_ID + 1;
+const RESET_ON_CLOSE = Int32Array.of(1, 0);
+const LINGER_BYTES = 8;
 const FLAGS = SPLICE_F_MOVE | SPLICE_F_NONBLOCK;
 /** A read below this many bytes is cheaper by copying. */
 const SMALL_BYTES = 4096;
@@ -43,36 +43,17 @@ export interface SplicerOptions {
 
 export class Splicer implements BulkMover, EndKeeper {
   readonly #libc: Libc;
-  readonly #epoll: Epoll;
-  readonly #wake: LoopWake;
+  readonly #poller: Poller;
   readonly #pipes: PipePool;
   readonly #smallReadsMax: number;
-  /** By descriptor. BOUNDED by the descriptors of the process. */
-  readonly #ends: (SplicedEnd | undefined)[] = [];
   #endCount = 0;
-  #generation = 0;
-  /** Settles when the way into the event loop is proven, or cannot be. For tests: nobody else needs to wait. */
-  readonly ready: Promise<void>;
 
-  private constructor(c: Libc, epoll: Epoll, { pipes, keepsSmall }: SplicerOptions) {
-    this.#libc = c;
-    this.#epoll = epoll;
-    this.#pipes = new PipePool(c, pipes);
+  /** @param poller - Which the sockets of tunnels are in. */
+  constructor(libc: Libc, poller: Poller, { pipes, keepsSmall }: SplicerOptions) {
+    this.#libc = libc;
+    this.#poller = poller;
+    this.#pipes = new PipePool(libc, pipes);
     this.#smallReadsMax = keepsSmall ? Number.POSITIVE_INFINITY : SMALL_READS_MAX;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.ready = promise;
-    this.#wake = new LoopWake(c, epoll, () => epoll.poll(this.#handleEvent), resolve);
-  }
-
-  /** A splicer, where the system has what it needs. It takes tunnels some turns of the event loop later. */
-  static open(options: SplicerOptions, c: Libc | undefined = libc): Splicer | undefined {
-    const epoll = c === undefined ? undefined : Epoll.open(c);
-    return c === undefined || epoll === undefined ? undefined : new Splicer(c, epoll, options);
-  }
-
-  /** Whether it takes tunnels. */
-  get isReady(): boolean {
-    return this.#wake.isReady;
   }
 
   /** Tunnels being moved. */
@@ -86,18 +67,13 @@ export class Splicer implements BulkMover, EndKeeper {
   }
 
   take(client: BulkEnd, target: BulkEnd): BulkTunnel | undefined {
-    if (!this.#wake.isReady || !this.#pipes.hasRoom) return undefined;
-    const clientFd = duplicate(this.#libc, client.stream);
-    if (clientFd < 0) return undefined;
-    const targetFd = duplicate(this.#libc, target.stream);
-    if (targetFd < 0) {
-      this.#libc.close(clientFd);
-      return undefined;
-    }
-    release(this.#libc, client.stream, clientFd);
-    release(this.#libc, target.stream, targetFd);
-    const clientEnd = this.#newEnd(clientFd, client);
-    const targetEnd = this.#newEnd(targetFd, target);
+    const { stream: clientSocket } = client;
+    const { stream: targetSocket } = target;
+    // Bun's sockets cannot be taken from it.
+    if (!(clientSocket instanceof PolledSocket && targetSocket instanceof PolledSocket)) return undefined;
+    if (clientSocket.fd < 0 || targetSocket.fd < 0 || !this.#pipes.hasRoom) return undefined;
+    const clientEnd = this.#newEnd(clientSocket, client);
+    const targetEnd = this.#newEnd(targetSocket, target);
     clientEnd.other = targetEnd;
     targetEnd.other = clientEnd;
     this.#watch(clientEnd);
@@ -108,10 +84,10 @@ export class Splicer implements BulkMover, EndKeeper {
   /** Ends one socket with RST, and reports it closed. What was on the way from or to it is lost. */
   terminate(end: SplicedEnd): void {
     if (end.isClosed) return;
-    this.#forget(end);
+    this.#leave(end);
     this.#dropPipe(end);
     this.#dropPipe(end.other);
-    closeWithReset(this.#libc, end.fd);
+    this.#closeWithReset(end);
     end.owner.handleClose(undefined);
   }
 
@@ -119,37 +95,19 @@ export class Splicer implements BulkMover, EndKeeper {
     return !end.isClosed && setKeepAlive(this.#libc, end.fd, isOn, delayMs);
   }
 
-  /** Frees everything. No tunnel may be left. */
+  /** Frees the pipes. No tunnel may be left. */
   close(): void {
-    this.#wake.close();
     this.#pipes.close();
-    this.#epoll.close();
   }
 
-  #newEnd(fd: number, owner: BulkEnd): SplicedEnd {
-    this.#generation = (this.#generation + 1) >>> 0;
-    const end = new SplicedEnd(fd, this.#generation, owner, this);
-    this.#ends[fd] = end;
+  #newEnd(socket: PolledSocket, owner: BulkEnd): SplicedEnd {
+    const end = new SplicedEnd(socket.detach(), owner, this);
+    this.#poller.pass(end.fd, end);
     this.#endCount++;
-    this.#wake.keepsAlive = true;
     return end;
   }
 
-  readonly #handleEvent = (events: number, id: number, generation: number): void => {
-    const end = this.#ends[id - FIRST_ID];
-    // Gone home by an earlier event of the same look, and perhaps another socket has its descriptor now.
-    if (end === undefined || end.generation !== generation) return;
-    try {
-      this.#serve(end, events);
-    } catch (fault) {
-      // A bug of ours: it ends the one tunnel, and the program hears of it.
-      this.terminate(end);
-      this.terminate(end.other);
-      reportError(fault);
-    }
-  };
-
-  #serve(end: SplicedEnd, events: number): void {
+  serve(end: SplicedEnd, events: number): void {
     if (end.other.held > 0 && (events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) !== 0) this.#deliver(end.other);
     if (end.wantsToRead && (events & (EPOLLIN | EPOLLERR | EPOLLHUP)) !== 0 && !this.#fetch(end)) {
       this.#goHome(end);
@@ -240,9 +198,9 @@ export class Splicer implements BulkMover, EndKeeper {
     // A RST is reported whatever is asked for. Where it has to wait for the bytes before it, it is not looked for.
     const watched = events === 0 && !end.isQuiet ? UNWATCHED : events;
     if (watched === end.watched) return;
-    if (watched === UNWATCHED) this.#epoll.remove(end.fd);
-    else if (end.watched === UNWATCHED) this.#epoll.add(end.fd, events, end.fd + FIRST_ID, end.generation);
-    else this.#epoll.change(end.fd, events, end.fd + FIRST_ID, end.generation);
+    if (watched === UNWATCHED) this.#poller.silence(end.fd);
+    else if (end.watched === UNWATCHED) this.#poller.watchAgain(end.fd, events, end);
+    else this.#poller.change(end.fd, events, end);
     end.watched = watched;
   }
 
@@ -256,20 +214,34 @@ export class Splicer implements BulkMover, EndKeeper {
     const { other } = end;
     const heldForOther = this.#readPipe(end);
     const heldForEnd = this.#readPipe(other);
-    this.#forget(end);
-    this.#forget(other);
+    this.#leave(end);
+    this.#leave(other);
     this.#settleAtHome(end, heldForEnd);
     this.#settleAtHome(other, heldForOther);
     for (const each of [end, other]) {
       if (each.code === undefined) continue;
-      closeWithReset(this.#libc, each.fd);
+      this.#closeWithReset(each);
       each.owner.handleClose(each.code);
     }
   }
 
+  #closeWithReset(end: SplicedEnd): void {
+    this.#poller.forget(end.fd);
+    this.#libc.setsockopt(end.fd, SOL_SOCKET, SO_LINGER, RESET_ON_CLOSE, LINGER_BYTES);
+    this.#libc.close(end.fd);
+  }
+
   #settleAtHome(end: SplicedEnd, held: Uint8Array | undefined): void {
     if (end.code !== undefined) return;
-    end.owner.handleHome(adopt(end.fd, end.owner, end.owner.finSent), held);
+    const { fd, owner } = end;
+    const { finReceived, finSent } = owner;
+    const socket = new PolledSocket(this.#libc, this.#poller, fd, owner);
+    // Told at once that it can write, and so with what is held.
+    socket.continueFrom({ isWatchedOut: true, isBlocked: true, finReceived, finSent });
+    this.#poller.pass(fd, socket);
+    if (end.watched === UNWATCHED) this.#poller.watchAgain(fd, READING_AND_WRITING, socket);
+    else this.#poller.change(fd, READING_AND_WRITING, socket);
+    owner.handleHome(socket, held);
   }
 
   /** What was read from `end`, taken out of its pipe. BOUNDED by the pipe. */
@@ -288,13 +260,10 @@ export class Splicer implements BulkMover, EndKeeper {
     return bytes;
   }
 
-  #forget(end: SplicedEnd): void {
+  /** The end is served no more; its descriptor is somebody else's business. */
+  #leave(end: SplicedEnd): void {
     end.isClosed = true;
-    if (end.watched !== UNWATCHED) this.#epoll.remove(end.fd);
-    end.watched = UNWATCHED;
-    this.#ends[end.fd] = undefined;
     this.#endCount--;
-    if (this.#endCount === 0) this.#wake.keepsAlive = false;
     if (end.pipe !== undefined && end.held === 0) this.#dropPipe(end);
   }
 

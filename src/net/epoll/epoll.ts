@@ -7,7 +7,7 @@ const DATA_WORD = process.arch === "x64" ? 1 : 2;
 const EVENT_WORDS = DATA_WORD + 2;
 
 /** The most events that one look reports. More wait for the next turn: so the other users of the event loop get theirs. */
-const EVENTS_MAX = 16;
+const EVENTS_MAX = 64;
 
 export class Epoll {
   readonly fd: number;

@@ -17,34 +17,43 @@ import { addWithData, type Epoll, removeFrom } from "./epoll.ts";
 export const PROBE_ID = 0;
 
 const BYTE = Uint8Array.of(1);
+/** How long the proof may take, in milliseconds: some turns of the event loop, where it works at all. */
+const PATIENCE_MS = 2000;
 
 export class LoopWake {
   readonly #libc: Libc;
   readonly #epoll: Epoll;
   readonly #onReady: () => number;
-  readonly #onProven: () => void;
+  readonly #onSettled: () => void;
   #socket: Socket<undefined> | undefined;
   /** The end that Bun has, and ours. */
   #inner = -1;
   #outer = -1;
   #loop: LoopEntry | undefined;
   #isProven = false;
+  #isSettled = false;
+  /** Until it is settled. */
+  #patience: NodeJS.Timeout | undefined;
 
   /**
    * @param onReady - Called from the event loop when something in `epoll` is ready; returns how much it found.
-   * @param onProven - Called once, when the first event has arrived by this way.
+   * @param onSettled - Called once, when the first event has arrived by this way, or when it is known that none will.
    */
-  constructor(libc: Libc, epoll: Epoll, onReady: () => number, onProven: () => void) {
+  constructor(libc: Libc, epoll: Epoll, onReady: () => number, onSettled: () => void) {
     this.#libc = libc;
     this.#epoll = epoll;
     this.#onReady = onReady;
-    this.#onProven = onProven;
+    this.#onSettled = onSettled;
     const pair = new Int32Array(2);
-    if (libc.socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) < 0) return;
+    if (libc.socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) < 0) {
+      this.#settle();
+      return;
+    }
     [this.#inner, this.#outer] = pair as unknown as [number, number];
     // `fd` is missing in Bun's types.
     const options = { fd: this.#inner, data: undefined, allowHalfOpen: true, socket: this.#handlers() };
     Bun.connect(options as unknown as Parameters<typeof Bun.connect<undefined>>[0]).catch(() => this.close());
+    this.#patience = setTimeout(() => this.close(), PATIENCE_MS);
   }
 
   /** Whether events have been proven to arrive. */
@@ -67,6 +76,14 @@ export class LoopWake {
     this.#socket = undefined;
     if (this.#outer >= 0) this.#libc.close(this.#outer);
     this.#outer = -1;
+    this.#settle();
+  }
+
+  #settle(): void {
+    if (this.#isSettled) return;
+    this.#isSettled = true;
+    clearTimeout(this.#patience);
+    this.#onSettled();
   }
 
   #handlers(): Bun.SocketHandler<undefined> {
@@ -115,7 +132,7 @@ export class LoopWake {
     }
     this.#epoll.remove(this.#outer);
     this.#isProven = true;
-    this.#onProven();
+    this.#settle();
   }
 }
 

@@ -1,0 +1,86 @@
+/** A socket of ours whose connect is under way, until it stands or has failed. */
+
+import type { Dial, DialListener } from "../../ports/dialer.ts";
+import type { Endpoint } from "../../ports/socket.ts";
+import { errnoName } from "../errno.ts";
+import { EPOLLERR, EPOLLHUP, EPOLLOUT, type Libc, SO_ERROR, SOL_SOCKET } from "../libc.ts";
+import { localEndpoint } from "../tcp-socket.ts";
+import { NOBODY } from "./nobody.ts";
+import { PolledSocket, READING_AND_WRITING } from "./polled-socket.ts";
+import type { Polled, Poller } from "./poller.ts";
+
+const NOWHERE: Endpoint = { ip: new Uint8Array(4), port: 0 };
+const cell = new Int32Array(1);
+const cellSize = new Uint32Array(1);
+
+export class PolledDial implements Dial, Polled {
+  generation = 0;
+  readonly #libc: Libc;
+  readonly #poller: Poller;
+  /** -1 when it is over. */
+  #fd: number;
+  readonly #listener: DialListener;
+
+  constructor(libc: Libc, poller: Poller, fd: number, listener: DialListener) {
+    this.#libc = libc;
+    this.#poller = poller;
+    this.#fd = fd;
+    this.#listener = listener;
+  }
+
+  /** Waits for the outcome. It may be told before this returns, when the poller has no room. */
+  start(): void {
+    if (!this.#poller.add(this.#fd, READING_AND_WRITING, this)) this.#fail("ENOMEM");
+  }
+
+  handleEvents(events: number): void {
+    if ((events & (EPOLLERR | EPOLLHUP)) === 0) {
+      if ((events & EPOLLOUT) !== 0) this.#succeed(events, undefined);
+      return;
+    }
+    const code = this.#takeError();
+    // What stands can be reset before we look, and what the target sent before is there to be read.
+    if (code === "ECONNRESET" || code === "EPIPE") this.#succeed(events, code);
+    else this.#fail(code);
+  }
+
+  handleFault(): void {
+    this.cancel();
+  }
+
+  cancel(): void {
+    if (this.#fd >= 0) this.#close();
+  }
+
+  #succeed(events: number, code: string | undefined): void {
+    const fd = this.#fd;
+    this.#fd = -1;
+    const socket = new PolledSocket(this.#libc, this.#poller, fd, NOBODY);
+    socket.continueFrom({ isWatchedOut: true });
+    if (code !== undefined) socket.failAfterReading(code);
+    this.#poller.pass(fd, socket);
+    this.#listener.onConnected(socket, localEndpoint(socket) ?? NOWHERE);
+    // Of the same event: it will not be reported again.
+    socket.handleEvents(events);
+  }
+
+  #fail(code: string): void {
+    this.#close();
+    this.#listener.onFailed(code);
+  }
+
+  #close(): void {
+    const fd = this.#fd;
+    this.#fd = -1;
+    this.#poller.forget(fd);
+    this.#libc.close(fd);
+  }
+
+  #takeError(): string {
+    cellSize[0] = 4;
+    this.#libc.getsockopt(this.#fd, SOL_SOCKET, SO_ERROR, cell, cellSize);
+    const errno = cell[0] as number;
+    // Shut by somebody without an error: it cannot be used.
+    return errno === 0 ? "ECONNRESET" : errnoName(errno);
+  }
+}

@@ -1,0 +1,99 @@
+/** A listening socket of ours whose clients are accepted by system calls. */
+
+import type { ConnectedSocket, Endpoint, SocketOwner } from "../../ports/socket.ts";
+import { EAGAIN, EMFILE, ENFILE, ENOBUFS, ENOMEM } from "../errno.ts";
+import { type Libc, SOCK_CLOEXEC, SOCK_NONBLOCK } from "../libc.ts";
+import { readSockaddr, SOCKADDR_IN6_BYTES } from "../sockaddr.ts";
+import { NOBODY } from "./nobody.ts";
+import { PolledSocket, READING } from "./polled-socket.ts";
+import type { Polled, Poller } from "./poller.ts";
+
+/** The most clients that one event accepts. The others of the event loop get their turn, and then the rest is reported. */
+const ACCEPTED_MAX = 32;
+/** How soon accepting is tried again when the system has no room for a client, in milliseconds. */
+const RETRY_MS = 100;
+
+const sockaddr = new Uint8Array(SOCKADDR_IN6_BYTES);
+const sockaddrSize = new Uint32Array(1);
+
+/** The client waits in the queue for better times. */
+function isWithoutRoom(errno: number): boolean {
+  return errno === EMFILE || errno === ENFILE || errno === ENOBUFS || errno === ENOMEM;
+}
+
+export class PolledListener implements Polled {
+  generation = 0;
+  readonly #libc: Libc;
+  readonly #poller: Poller;
+  readonly #fd: number;
+  readonly #accept: (socket: ConnectedSocket, remote: Endpoint | undefined) => SocketOwner;
+  #isStopped = false;
+  #retry: NodeJS.Timeout | undefined;
+
+  /** Starts to accept. @param fd - A listening socket that does not block; it stays the caller's. */
+  constructor(
+    libc: Libc,
+    poller: Poller,
+    fd: number,
+    accept: (socket: ConnectedSocket, remote: Endpoint | undefined) => SocketOwner,
+  ) {
+    this.#libc = libc;
+    this.#poller = poller;
+    this.#fd = fd;
+    this.#accept = accept;
+    // Edge-triggered, too: without a descriptor for a client, the kernel would report that client again and again.
+    if (!poller.add(fd, READING, this)) throw new Error("a listening socket cannot be watched");
+  }
+
+  /** Accepts nobody any more; the kernel queues who comes. */
+  stop(): void {
+    if (this.#isStopped) return;
+    this.#isStopped = true;
+    clearTimeout(this.#retry);
+    this.#poller.silence(this.#fd);
+    this.#poller.forget(this.#fd);
+  }
+
+  handleEvents(): void {
+    for (let count = 0; count < ACCEPTED_MAX; count++) {
+      if (this.#isStopped) return;
+      sockaddrSize[0] = sockaddr.length;
+      const fd = this.#libc.accept4(this.#fd, sockaddr, sockaddrSize, SOCK_NONBLOCK | SOCK_CLOEXEC);
+      if (fd < 0) {
+        const errno = this.#libc.errno();
+        if (errno === EAGAIN) return;
+        if (isWithoutRoom(errno)) {
+          this.#retry = setTimeout(() => this.#lookAgain(), RETRY_MS);
+          return;
+        }
+        // The error of one client, which is gone (accept(2)). It takes its turn like one who stays.
+        continue;
+      }
+      this.#serve(fd, readSockaddr(sockaddr));
+    }
+    this.#lookAgain();
+  }
+
+  handleFault(): void {
+    // One client's bug; the others are still to be accepted.
+    this.#lookAgain();
+  }
+
+  #lookAgain(): void {
+    if (!this.#isStopped) this.#poller.change(this.#fd, READING, this);
+  }
+
+  #serve(fd: number, remote: Endpoint): void {
+    const socket = new PolledSocket(this.#libc, this.#poller, fd, NOBODY);
+    if (!this.#poller.add(fd, READING, socket)) {
+      this.#libc.close(fd);
+      return;
+    }
+    try {
+      socket.data = this.#accept(socket, remote);
+    } catch (fault) {
+      socket.terminate();
+      throw fault;
+    }
+  }
+}

@@ -1,0 +1,131 @@
+/**
+ * Descriptors of our own in Bun's event loop: an epoll instance of ours that Bun's loop waits for, and the table of who
+ * gets the events of which descriptor.
+ *
+ * Why Bun's own sockets are not enough, and what these cost beside them: docs/adr/0060-own-sockets.md.
+ */
+
+import { type Libc, libc } from "../libc.ts";
+import { Epoll } from "./epoll.ts";
+import { LoopWake, PROBE_ID } from "./loop-wake.ts";
+
+/** What a descriptor is called in the epoll instance: this and its number. */
+const FIRST_ID = PROBE_ID + 1;
+
+/** Whoever a descriptor's events go to. */
+export interface Polled {
+  /** The poller's: tells it from earlier owners of the same descriptor, whose events may still be on the way. */
+  generation: number;
+  /** @param events - Bits as epoll_ctl(2) names them. */
+  handleEvents(events: number): void;
+  /** `handleEvents` has thrown, which is a bug of ours: ends whatever this is. The program hears of it. */
+  handleFault(): void;
+}
+
+export class Poller {
+  readonly #epoll: Epoll;
+  readonly #wake: LoopWake;
+  /** By descriptor. BOUNDED by the descriptors of the process. */
+  readonly #polled: (Polled | undefined)[] = [];
+  #count = 0;
+  #generation = 0;
+  #isSettled = false;
+  #waiting: (() => void)[] = [];
+
+  private constructor(c: Libc, epoll: Epoll) {
+    this.#epoll = epoll;
+    const settled = (): void => {
+      this.#isSettled = true;
+      for (const tell of this.#waiting.splice(0)) tell();
+    };
+    this.#wake = new LoopWake(c, epoll, () => epoll.poll(this.#handleEvent), settled);
+  }
+
+  /** A poller, where the system has what it needs. Some turns of the event loop later it is ready, or cannot be. */
+  static open(c: Libc | undefined = libc): Poller | undefined {
+    const epoll = c === undefined ? undefined : Epoll.open(c);
+    return c === undefined || epoll === undefined ? undefined : new Poller(c, epoll);
+  }
+
+  /** Whether events are proven to arrive. Nothing may be added before. */
+  get isReady(): boolean {
+    return this.#wake.isReady;
+  }
+
+  /** Whether {@link isReady} has its final value, but for the end. */
+  get isSettled(): boolean {
+    return this.#isSettled;
+  }
+
+  /** Calls `tell` when {@link isSettled}: now or later, once. */
+  whenSettled(tell: () => void): void {
+    if (this.#isSettled) tell();
+    else this.#waiting.push(tell);
+  }
+
+  /** Watches a descriptor. Returns whether the kernel agreed. */
+  add(fd: number, events: number, polled: Polled): boolean {
+    this.#take(fd, polled);
+    if (this.#epoll.add(fd, events, fd + FIRST_ID, polled.generation)) return true;
+    this.forget(fd);
+    return false;
+  }
+
+  /** Watches a descriptor for other events, or for the same, which reports anew what is ready now. */
+  change(fd: number, events: number, polled: Polled): void {
+    this.#epoll.change(fd, events, fd + FIRST_ID, polled.generation);
+  }
+
+  /** Gives a descriptor that is watched to somebody else, with the events it is watched for. */
+  pass(fd: number, to: Polled): void {
+    const from = this.#polled[fd];
+    if (from === undefined) throw new Error(`descriptor ${fd} is nobody's`);
+    to.generation = from.generation;
+    this.#polled[fd] = to;
+  }
+
+  /** Takes a descriptor out of the epoll instance, and keeps its place. */
+  silence(fd: number): void {
+    this.#epoll.remove(fd);
+  }
+
+  /** Puts back a descriptor that was silenced. */
+  watchAgain(fd: number, events: number, polled: Polled): void {
+    this.#epoll.add(fd, events, fd + FIRST_ID, polled.generation);
+  }
+
+  /** Forgets a descriptor that is closed next: the kernel takes it out of the epoll instance. */
+  forget(fd: number): void {
+    if (this.#polled[fd] === undefined) return;
+    this.#polled[fd] = undefined;
+    this.#count--;
+    if (this.#count === 0) this.#wake.keepsAlive = false;
+  }
+
+  /** Frees what it has. What is still watched hears nothing any more. */
+  close(): void {
+    this.#wake.close();
+    this.#epoll.close();
+    this.#polled.length = 0;
+  }
+
+  #take(fd: number, polled: Polled): void {
+    this.#generation = (this.#generation + 1) >>> 0;
+    polled.generation = this.#generation;
+    this.#polled[fd] = polled;
+    this.#count++;
+    if (this.#count === 1) this.#wake.keepsAlive = true;
+  }
+
+  readonly #handleEvent = (events: number, id: number, generation: number): void => {
+    const polled = this.#polled[id - FIRST_ID];
+    // Closed by an earlier event of the same look, and perhaps another one has its descriptor now.
+    if (polled === undefined || polled.generation !== generation) return;
+    try {
+      polled.handleEvents(events);
+    } catch (fault) {
+      polled.handleFault();
+      reportError(fault);
+    }
+  };
+}
