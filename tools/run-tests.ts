@@ -43,7 +43,7 @@ const SEEN_BY_CLIENTS = [
   .concat(["random-clients", "random-tunnels", "relay", "stop", "udp"])
   .map((name) => `./test/e2e/${name}.test.ts`);
 /** The same tests for other ways of doing the same: what a client sees must not depend on them. */
-const VARIANTS: readonly Step[] = ["--workers 2", "--splice always"].map((setting) => ({
+const VARIANTS: readonly Step[] = ["--workers 2", "--splice always", "--sockets bun"].map((setting) => ({
   name: `end-to-end tests with ${setting}`,
   command: bunTest(...SEEN_BY_CLIENTS),
   env: { SOCKEYE_TEST_OPTIONS: setting },

@@ -25,7 +25,6 @@ import type { Log, LogFields } from "../ports/log.ts";
 import { AccessRules } from "../proxy/access-rules.ts";
 import { ClientTable } from "../proxy/client-table.ts";
 import type { ProxyContext } from "../proxy/context.ts";
-import { ParkingTurns } from "../proxy/parking-turns.ts";
 import { PortChoice } from "../proxy/port-choice.ts";
 import { ProxyServer } from "../proxy/proxy-server.ts";
 import { Quota } from "../proxy/quota.ts";
@@ -59,7 +58,7 @@ export class LocalEngine implements Engine {
   #names: NameResolution;
   /** Of this process, whatever the configuration has become meanwhile. */
   readonly dnsCounters: DnsCounters = zeroDnsCounters();
-  readonly #poller: Poller | undefined = Poller.open();
+  readonly #poller: Poller | undefined;
   readonly #splicer: Splicer | undefined;
 
   /**
@@ -75,6 +74,7 @@ export class LocalEngine implements Engine {
     this.#config = config;
     this.#log = log;
     const clock = systemClock;
+    this.#poller = config.relay.sockets === "bun" ? undefined : Poller.open();
     const sort = destinationSorter(new RouteTable(), clock);
     const families = familiesOf(config.outgoing, config.users);
     this.#names = openNameResolution(config.dns, families, { clock, log, sort, counters: this.dnsCounters });
@@ -94,7 +94,6 @@ export class LocalEngine implements Engine {
       settings: share?.settings ?? { bufferSize: config.relay.bufferSize },
       totals: share?.totals ?? { bytes: 0 },
       bulk: undefined,
-      parking: new ParkingTurns(),
       tidier: ownsProcess
         ? new Tidier({ clock, wheel }, { clients: () => this.#server.concurrent(), collect: collectGarbage })
         : undefined,
@@ -233,7 +232,6 @@ function settingsOf(config: Config): Pick<ProxyContext, "outgoing" | "rules" | "
       connectMs: timeouts.connectMs,
       idleMs: timeouts.idleMs,
       halfClosedMs: timeouts.halfClosedMs,
-      parkMs: config.relay.parkMs,
       keepAliveMs: config.relay.keepAliveMs,
     },
     limits,

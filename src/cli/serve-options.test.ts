@@ -25,7 +25,7 @@ describe("options of serve", () => {
       ...["-l", "127.0.0.2", "--listen", "::1", "-p", "0", "-u", "alice:a:b", "--user", "bob:c"],
       ...["-L", "127.0.0.3", "-P", "8081", "-U", "root:toor", "--admin-transport", "udp", "--admin-udp-port", "9"],
       ...["--doh", "https://dns.example/", "--doh", "http://[::1]/q", "--doh-method", "get"],
-      ...["--buffer-size", "300", "--splice", "off", "--access-log", "/var/log/sockeye.log"],
+      ...["--buffer-size", "300", "--splice", "off", "--sockets", "bun", "--access-log", "/var/log/sockeye.log"],
     );
     expect(made.socks.listen.map(({ address, port }) => [address, port])).toEqual([
       ["127.0.0.2", 0],
@@ -47,6 +47,7 @@ describe("options of serve", () => {
     expect(made.dns.method).toBe("get");
     expect(made.relay.bufferSize).toBe(300);
     expect(made.relay.splice).toBe("off");
+    expect(made.relay.sockets).toBe("bun");
     expect(made.accessLog.path).toBe("/var/log/sockeye.log");
   });
 

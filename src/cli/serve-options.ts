@@ -112,6 +112,13 @@ const OPTIONS: readonly ServeOption[] = [
     key: ["relay", "splice"],
   },
   {
+    long: "--sockets",
+    value: "auto|bun",
+    description: "whose TCP sockets serve clients",
+    defaultText: "auto: our own on Linux",
+    key: ["relay", "sockets"],
+  },
+  {
     long: "--access-log",
     value: "PATH",
     description: 'one line of JSON for each finished request; "-" is stdout, "off" is none',

@@ -83,8 +83,8 @@ export interface RelayConfig {
   readonly splice: "auto" | "always" | "off";
   /** The most pipes at once that splicing may have. */
   readonly splicePipes: number;
-  /** Silence before a tunnel's sockets leave the program for the kernel's watch alone. 0: never. */
-  readonly parkMs: number;
+  /** Whose TCP sockets serve clients: our own where the system has what they need, or Bun's. */
+  readonly sockets: "auto" | "bun";
   /** Silence before TCP asks whether the peer still lives. 0: never. */
   readonly keepAliveMs: number;
 }

@@ -74,7 +74,7 @@ describe("the file", () => {
         listen = ["0.0.0.0", { address = "[2001:db8::1]", port = 1081, advertise = "192.0.2.9" }]
         [relay]
         no_delay = false
-        park = 0
+        sockets = "bun"
         keep_alive = 0
         [timeouts]
         connect = "1m30s"
@@ -98,7 +98,7 @@ describe("the file", () => {
       noDelay: false,
       splice: "auto",
       splicePipes: 128,
-      parkMs: 0,
+      sockets: "bun",
       keepAliveMs: 0,
     });
     expect([made.timeouts.connectMs, made.timeouts.drainMs]).toEqual([90_000, 0]);

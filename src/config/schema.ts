@@ -167,10 +167,10 @@ const RELAY: z.ZodType<RelayConfig> = table({
     .describe(
       "Pipes of 1 MiB that splicing may have at once, one for each direction of a tunnel in which bytes are on the way; at most a 32nd of the descriptors. Each worker has its own. When there is no further one, tunnels are copied as without splicing. Read at the start only.",
     ),
-  park: duration("never")
-    .prefault("2s")
+  sockets: oneOf("auto", "bun")
+    .prefault("auto")
     .describe(
-      "How long a tunnel may be silent before Linux alone watches it, which costs half the memory. Its bytes are moved by splice(2) from then on, until they are many small ones again. Where nothing is spliced, nothing is parked.",
+      'Whose TCP sockets serve clients. "auto": our own on Linux, where they cost a third less, and Bun\'s elsewhere. "bun": Bun\'s; then nothing is spliced. Read at the start only.',
     ),
   keep_alive: duration("never")
     .prefault("1m")
@@ -180,7 +180,7 @@ const RELAY: z.ZodType<RelayConfig> = table({
   noDelay: section.no_delay,
   splice: section.splice,
   splicePipes: section.splice_pipes,
-  parkMs: section.park,
+  sockets: section.sockets,
   keepAliveMs: section.keep_alive,
 }));
 

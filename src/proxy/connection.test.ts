@@ -290,7 +290,7 @@ describe("time limits", () => {
 
   test("connect limit 0 is none", () => {
     const { client, clock } = asked({
-      change: { timeouts: { connectMs: 0, idleMs: 0, halfClosedMs: 0, parkMs: 0, keepAliveMs: 0 } },
+      change: { timeouts: { connectMs: 0, idleMs: 0, halfClosedMs: 0, keepAliveMs: 0 } },
     });
     clock.advance(10_000_000);
     expect(client.writes).toBe(1);
@@ -334,7 +334,7 @@ describe("time limits", () => {
 
   test("idle, where connecting has no limit", () => {
     const { client, clock } = tunnelled({
-      change: { timeouts: { connectMs: 0, idleMs: 60_000, halfClosedMs: 0, parkMs: 0, keepAliveMs: 0 } },
+      change: { timeouts: { connectMs: 0, idleMs: 60_000, halfClosedMs: 0, keepAliveMs: 0 } },
     });
     clock.advance(60_000 + 2 * SLOT_MS);
     expect(client.isTerminated).toBe(true);
@@ -355,7 +355,7 @@ describe("time limits", () => {
 
   test("idle and half-closed limits of 0 are none", () => {
     const { client, clock, context } = tunnelled({
-      change: { timeouts: { connectMs: 15_000, idleMs: 0, halfClosedMs: 0, parkMs: 0, keepAliveMs: 0 } },
+      change: { timeouts: { connectMs: 15_000, idleMs: 0, halfClosedMs: 0, keepAliveMs: 0 } },
     });
     clock.advance(1e9);
     client.peerFinishes();
@@ -367,7 +367,7 @@ describe("time limits", () => {
 
   test("keep-alive begins when a tunnel has been silent, on both sockets", () => {
     const { client, target, clock } = tunnelled({
-      change: { timeouts: { connectMs: 15_000, idleMs: 60_000, halfClosedMs: 30_000, parkMs: 0, keepAliveMs: 20_000 } },
+      change: { timeouts: { connectMs: 15_000, idleMs: 60_000, halfClosedMs: 30_000, keepAliveMs: 20_000 } },
     });
     clock.advance(15_000);
     client.peerSends(bytes("x"));

@@ -15,7 +15,6 @@ import type { TimerWheel } from "../time/timer-wheel.ts";
 import type { AccessRules } from "./access-rules.ts";
 import type { ClientLimits, Clients } from "./client-table.ts";
 import type { Outgoing } from "./outgoing.ts";
-import type { ParkingTurns } from "./parking-turns.ts";
 import type { PortChoice } from "./port-choice.ts";
 import type { Places, QuotaLimits } from "./quota.ts";
 import type { Tidier } from "./tidier.ts";
@@ -29,8 +28,6 @@ export interface ProxyTimeouts {
   readonly idleMs: number;
   /** A tunnel one side of which has ended and on which no byte moves. */
   readonly halfClosedMs: number;
-  /** A tunnel on which no byte moves leaves the program, where it can. */
-  readonly parkMs: number;
   /** Silence after which the kernel is told to ask whether the peers of a tunnel are still there. */
   readonly keepAliveMs: number;
 }
@@ -127,7 +124,6 @@ export interface ProxyContext {
   readonly sort: (addresses: readonly string[]) => readonly string[];
   /** How tunnels that move much leave the program; `undefined`: they do not. */
   bulk: BulkOptions | undefined;
-  readonly parking: ParkingTurns;
   /** Absent where the memory of the process is somebody else's business. */
   readonly tidier: Tidier | undefined;
 }

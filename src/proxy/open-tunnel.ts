@@ -42,8 +42,6 @@ export class OpenTunnel extends Deadline implements ServedClient, TunnelOptions 
   readonly #story: TunnelStory;
   /** Whether keep-alive is to be switched on when the tunnel falls silent; not any more once it has been. */
   #wantsKeepAlive: boolean;
-  /** When this tunnel's turn to be parked is, or when it may be tried again; 0: neither is known. */
-  #parkTurnMs = 0;
   #isOver = false;
 
   constructor(host: ClientHost, entry: AddressEntry, story: TunnelStory, client: Stream, target: Stream) {
@@ -121,14 +119,7 @@ export class OpenTunnel extends Deadline implements ServedClient, TunnelOptions 
     const { wheel, timeouts } = this.#host.context;
     const limitMs = this.#silenceLimitMs;
     const waitMs = this.#wantsKeepAlive ? Math.min(limitMs, timeouts.keepAliveMs) : limitMs;
-    wheel.set(this, Math.min(this.tunnel.lastActiveMs + waitMs, this.#parkDueMs));
-  }
-
-  /** When the tunnel leaves the program if it stays silent; `Infinity` where it has left, or cannot. */
-  get #parkDueMs(): number {
-    const { bulk, timeouts } = this.#host.context;
-    if (bulk === undefined || timeouts.parkMs === 0 || this.tunnel.isAway) return Number.POSITIVE_INFINITY;
-    return Math.max(this.tunnel.lastActiveMs + timeouts.parkMs, this.#parkTurnMs);
+    wheel.set(this, this.tunnel.lastActiveMs + waitMs);
   }
 
   /** How long the tunnel may be silent. */
@@ -152,18 +143,6 @@ export class OpenTunnel extends Deadline implements ServedClient, TunnelOptions 
       tunnel.keepAlive(timeouts.keepAliveMs);
       this.#wantsKeepAlive = false;
     }
-    if (nowMs >= this.#parkDueMs) this.#park(nowMs);
     this.watchSilence();
-  }
-
-  /** Parks the tunnel when its turn has come. */
-  #park(nowMs: number): void {
-    const { parking, tidier, timeouts } = this.#host.context;
-    if (this.#parkTurnMs === 0) this.#parkTurnMs = parking.next(nowMs);
-    if (this.#parkTurnMs > nowMs) return;
-    this.tunnel.park();
-    // It may not be possible now: the mover has no room, or a peer that reads nothing has bytes waiting.
-    this.#parkTurnMs = this.tunnel.isAway ? 0 : nowMs + timeouts.parkMs;
-    if (this.tunnel.isAway) tidier?.left();
   }
 }

@@ -21,7 +21,7 @@ export const TIDY_LOOK_MS = 1000;
 const TIDY_REST = 200;
 
 export interface TidierOptions {
-  /** Clients that are there now, the parked ones too. */
+  /** Clients that are there now. */
   readonly clients: () => number;
   /** Frees what nobody refers to any more, all of it. */
   readonly collect: () => void;
@@ -43,7 +43,7 @@ export class Tidier {
     this.#options = options;
   }
 
-  /** A client has left the memory of the program: it is gone, or parked. */
+  /** A client has left. */
   left(): void {
     this.#left++;
     if (this.#left >= TIDY_LEFT_MIN && !this.#look.isSet && this.#isWorthIt) this.#lookLater();

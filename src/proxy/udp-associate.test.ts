@@ -585,7 +585,7 @@ describe("the end", () => {
   });
 
   test("the kernel is told to ask whether a silent client still lives", () => {
-    const timeouts = { connectMs: 1, idleMs: 1, halfClosedMs: 1, parkMs: 0, keepAliveMs: 7000 };
+    const timeouts = { connectMs: 1, idleMs: 1, halfClosedMs: 1, keepAliveMs: 7000 };
     expect(associated({ change: { timeouts } }).client.keepAliveMs).toBe(7000);
   });
 });

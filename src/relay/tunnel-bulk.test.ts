@@ -143,28 +143,6 @@ describe("Tunnel and its mover", () => {
     expect(mover.asked).toBe(2);
   });
 
-  test("parked: leaves although nothing moves, and its owner hears when it comes home", () => {
-    const { mover, tunnel, homecomings } = setUp("auto");
-    tunnel.park();
-    expect(tunnel.isAway).toBe(true);
-    expect(mover.asked).toBe(1);
-    tunnel.park();
-    expect(mover.asked).toBe(1);
-    mover.comeHome();
-    expect(tunnel.isAway).toBe(false);
-    expect(homecomings.count).toBe(1);
-  });
-
-  test("parked: not while bytes wait for a slow reader", () => {
-    const { client, target, mover, tunnel } = setUp("auto", 1);
-    client.peerSends(Uint8Array.of(1, 2, 3));
-    tunnel.park();
-    expect(mover.asked).toBe(0);
-    target.drain(100);
-    tunnel.park();
-    expect(tunnel.isAway).toBe(true);
-  });
-
   test("the buffer size goes to the mover while it has the sockets", () => {
     const { mover, tunnel } = setUp("always");
     tunnel.applyBufferSize();

@@ -6,7 +6,7 @@
  * goes on to its sender. FIN is passed on after the last byte, and the other direction lives on; RST is passed on as RST,
  * after the bytes that came before it.
  *
- * A tunnel that moves much, or nothing for long, can leave: a mover takes both sockets, and brings them back for their end.
+ * A tunnel that moves much can leave: a mover takes both sockets, and brings them back for their end.
  */
 
 import type { BulkMover, BulkTunnel } from "../ports/bulk.ts";
@@ -104,12 +104,6 @@ export class Tunnel implements SideTunnel {
     }
     this.client.applyBufferSize();
     this.target.applyBufferSize();
-  }
-
-  /** Hands the sockets to the mover although nothing is to be moved: with it they cost less memory. */
-  park(): void {
-    const { bulk } = this.#options;
-    if (bulk !== undefined) this.#handOver(bulk);
   }
 
   /** Has the kernel ask whether the peers are still there, first after `delayMs` of silence. */

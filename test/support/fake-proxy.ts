@@ -10,7 +10,6 @@ import { AccessRules } from "../../src/proxy/access-rules.ts";
 import { ClientTable } from "../../src/proxy/client-table.ts";
 import type { ProxyContext } from "../../src/proxy/context.ts";
 import { ANY_WAY } from "../../src/proxy/outgoing.ts";
-import { ParkingTurns } from "../../src/proxy/parking-turns.ts";
 import { PortChoice } from "../../src/proxy/port-choice.ts";
 import { ProxyServer } from "../../src/proxy/proxy-server.ts";
 import { Quota } from "../../src/proxy/quota.ts";
@@ -183,7 +182,6 @@ export function fakeProxy({
     settings: { bufferSize: 1000 },
     totals: { bytes: 0 },
     bulk: undefined,
-    parking: new ParkingTurns(),
     tidier: undefined,
     counters: {
       accepted: 0,
@@ -222,7 +220,7 @@ export function fakeProxy({
       settings: { access: "all", ports: undefined, waitMs: 20_000, limits: noLimits },
     },
     rules: new AccessRules({ deny: [], denyFromRemote: [], allow: [] }),
-    timeouts: { connectMs: 15_000, idleMs: 60_000, halfClosedMs: 30_000, parkMs: 0, keepAliveMs: 0 },
+    timeouts: { connectMs: 15_000, idleMs: 60_000, halfClosedMs: 30_000, keepAliveMs: 0 },
     limits: { connections: 0, connectionsPerAddress: 0, handshakesPerAddress: 0 },
     session: {
       usersRequired: users.length > 0,

@@ -147,7 +147,10 @@ export class FakeSocket implements ConnectedSocket {
   #deliverInbox(evenWhilePaused: boolean): void {
     while (this.#inbox.length > 0 && !this.isClosed && (evenWhilePaused || !this.isPaused)) {
       const [next] = this.#inbox.splice(0, 1);
-      this.data.handleData(next as Uint8Array);
+      const lent = (next as Uint8Array).slice();
+      this.data.handleData(lent);
+      // The next socket is read into the same memory.
+      lent.fill(0xee);
     }
   }
 

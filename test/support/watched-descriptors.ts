@@ -3,10 +3,10 @@
 import { readdirSync, readFileSync } from "node:fs";
 
 /**
- * How many sockets of this process are watched by an epoll instance of ours, beside Bun's own: those that are spliced or
- * parked. Bun's is the one that watches the others.
+ * How many descriptors of this process are watched by an epoll instance of ours, beside Bun's own, which is the one that
+ * watches the others.
  */
-export function socketsOutsideBun(pid: number): number {
+export function watchedOutsideBun(pid: number): number {
   const instances = readdirSync(`/proc/${pid}/fdinfo`).flatMap((fd) => {
     const watched = watchedBy(pid, fd);
     return watched.length === 0 ? [] : [{ fd: Number(fd), watched }];

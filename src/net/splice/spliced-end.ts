@@ -31,7 +31,7 @@ export interface EndKeeper {
   settle(end: SplicedEnd): void;
 }
 
-/** The end of the client stands for the whole tunnel, too: there are as many of these as parked tunnels, so each word counts. */
+/** The end of the client stands for the whole tunnel, too. */
 export class SplicedEnd implements Stream, BulkTunnel, Polled {
   readonly fd: number;
   generation = 0;
