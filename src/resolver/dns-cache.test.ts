@@ -21,6 +21,31 @@ describe("DnsCache", () => {
     expect(cache.lookup("AAAA a", 1000)).toBeUndefined();
   });
 
+  test("a hit is told in words; who asks within the same second of its time gets the same one", () => {
+    const { cache } = cacheWith();
+    cache.store("A a", { outcome: found("192.0.2.1", "192.0.2.2"), ttlS: 10 }, 0.5);
+    cache.store("AAAA a", { outcome: NONE, ttlS: 10 }, 0.5);
+    const told = (key: string, nowMs: number) => {
+      const hit = cache.lookup(key, nowMs);
+      return `${hit?.source} ${hit?.detail}`;
+    };
+    expect(told("A a", 1)).toBe("cache A a: 192.0.2.1, 192.0.2.2 (for 10 s more)");
+    expect(told("A a", 1000.4)).toBe("cache A a: 192.0.2.1, 192.0.2.2 (for 10 s more)");
+    expect(told("A a", 1000.5)).toBe("cache A a: 192.0.2.1, 192.0.2.2 (for 9 s more)");
+    expect(told("A a", 10_000.4)).toBe("cache A a: 192.0.2.1, 192.0.2.2 (for 1 s more)");
+    expect(told("A a", 10_000.5)).toBe("stale A a: 192.0.2.1, 192.0.2.2");
+    expect(told("AAAA a", 3000)).toBe("cache AAAA a: the name does not exist (for 8 s more)");
+    expect(cache.lookup("AAAA a", 3100)).toBe(cache.lookup("AAAA a", 3900));
+  });
+
+  test("a new answer takes the place of the old one's hit at once", () => {
+    const { cache } = cacheWith();
+    cache.store("A a", { outcome: found("192.0.2.1"), ttlS: 10 }, 0);
+    cache.lookup("A a", 0);
+    cache.store("A a", { outcome: found("192.0.2.2"), ttlS: 10 }, 0);
+    expect(cache.lookup("A a", 0)?.outcome).toEqual(found("192.0.2.2"));
+  });
+
   test("one that another has taken the place of counts no longer", () => {
     const { cache: old, counters } = cacheWith({ entriesMax: 1 });
     old.store("A a", { outcome: found("192.0.2.1"), ttlS: 10 }, 0);

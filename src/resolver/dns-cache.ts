@@ -1,6 +1,7 @@
 /** Answers by question, for as long as they hold and then for a while as stale ones. No clock and no I/O. */
 
 import type { DnsCounters } from "../ports/dns-counters.ts";
+import type { ResolutionStep } from "../ports/resolver.ts";
 import type { Outcome, TimedOutcome } from "./answer-source.ts";
 import { RecencyList, Recent } from "./recency-list.ts";
 
@@ -23,13 +24,44 @@ export const FAILURE_TTL_S = 2;
 /** How long after a failed refresh the next one is tried, while stale answers are given (RFC 8767 §5). */
 export const STALE_RETRY_S = 30;
 
-export interface CacheHit {
+/**
+ * What is known about a question at the moment, and what is told of it. Whoever asks within the same second gets the same
+ * one: to make it, and the words for the logs, would cost more than to find it.
+ */
+export class CacheHit implements TimedOutcome, ResolutionStep {
   readonly outcome: Outcome;
+  /** Seconds that a fresh answer still holds, the last one counted whole; 0 for a stale one. */
+  readonly ttlS: number;
   readonly isStale: boolean;
   /** Whether a stale answer should be asked for again now. */
   readonly isRefreshDue: boolean;
-  /** Seconds that a fresh answer still holds. */
-  readonly ttlS: number;
+  readonly ms: number = 0;
+  readonly #key: string;
+  #detail: string | undefined;
+
+  constructor(key: string, outcome: Outcome, ttlS: number, isRefreshDue: boolean) {
+    this.#key = key;
+    this.outcome = outcome;
+    this.ttlS = ttlS;
+    this.isStale = ttlS === 0;
+    this.isRefreshDue = isRefreshDue;
+  }
+
+  get source(): "cache" | "stale" {
+    return this.isStale ? "stale" : "cache";
+  }
+
+  /** Put into words only when somebody reads it. */
+  get detail(): string {
+    this.#detail ??= this.#words();
+    return this.#detail;
+  }
+
+  #words(): string {
+    const { outcome, ttlS } = this;
+    const what = outcome.kind === "addresses" ? outcome.addresses.join(", ") : outcome.detail;
+    return ttlS > 0 ? `${this.#key}: ${what} (for ${ttlS} s more)` : `${this.#key}: ${what}`;
+  }
 }
 
 class Entry extends Recent<Entry> {
@@ -38,6 +70,9 @@ class Entry extends Recent<Entry> {
   readonly bytes: number;
   readonly expiresAtMs: number;
   refreshAtMs: number;
+  /** The last hit, until which time it is still true. */
+  hit: CacheHit | undefined;
+  hitUntilMs: number = Number.NEGATIVE_INFINITY;
 
   constructor(key: string, outcome: Outcome, expiresAtMs: number) {
     super();
@@ -49,8 +84,8 @@ class Entry extends Recent<Entry> {
   }
 }
 
-/** Estimate of what an entry takes besides its texts. */
-const ENTRY_BYTES = 256;
+/** Estimate of what an entry takes besides its texts, its last hit included. */
+const ENTRY_BYTES = 384;
 const ADDRESS_BYTES = 48;
 
 export class DnsCache {
@@ -72,18 +107,26 @@ export class DnsCache {
   lookup(key: string, nowMs: number): CacheHit | undefined {
     const entry = this.#entries.get(key);
     if (entry === undefined) return undefined;
-    const isStale = nowMs >= entry.expiresAtMs;
-    if (isStale && (entry.outcome.kind !== "addresses" || nowMs >= entry.expiresAtMs + this.#limits.staleS * 1000)) {
-      this.#remove(entry);
-      return undefined;
-    }
+    if (nowMs >= entry.hitUntilMs && !this.#renewHit(entry, nowMs)) return undefined;
     this.#uses.touch(entry);
-    return {
-      outcome: entry.outcome,
-      isStale,
-      isRefreshDue: isStale && nowMs >= entry.refreshAtMs,
-      ttlS: Math.max(0, Math.ceil((entry.expiresAtMs - nowMs) / 1000)),
-    };
+    return entry.hit;
+  }
+
+  /** Says anew what is known, until that changes; `false` when the entry was too old, and is gone. */
+  #renewHit(entry: Entry, nowMs: number): boolean {
+    const { key, outcome, expiresAtMs } = entry;
+    if (nowMs < expiresAtMs) {
+      const ttlS = Math.ceil((expiresAtMs - nowMs) / 1000);
+      entry.hit = new CacheHit(key, outcome, ttlS, false);
+      entry.hitUntilMs = expiresAtMs - (ttlS - 1) * 1000;
+      return true;
+    }
+    if (outcome.kind !== "addresses" || nowMs >= expiresAtMs + this.#limits.staleS * 1000) {
+      this.#remove(entry);
+      return false;
+    }
+    entry.hit = new CacheHit(key, outcome, 0, nowMs >= entry.refreshAtMs);
+    return true;
   }
 
   /** Keeps an outcome for its time; one that holds for no time at all only replaces what was there. */
