@@ -35,8 +35,7 @@ export class CachingSource implements AnswerSource {
   }
 
   ask(question: Question, onStep?: OnStep): TimedOutcome | Promise<TimedOutcome> {
-    const key = `${question.type} ${question.name}`;
-    const hit = this.#cache.lookup(key, this.#clock.nowMs());
+    const hit = this.#cache.lookup(question, this.#clock.nowMs());
     if (hit !== undefined && !hit.isStale) {
       this.#counters.cacheHits += 1;
       if (hit.outcome.kind !== "addresses") this.#counters.cacheNegativeHits += 1;
@@ -44,15 +43,15 @@ export class CachingSource implements AnswerSource {
       return hit;
     }
     this.#counters.cacheMisses += 1;
-    if (hit === undefined) return this.#fetch(key, question, onStep);
-    return hit.isRefreshDue ? this.#refresh(key, question, hit, onStep) : this.#stale(hit, onStep);
+    if (hit === undefined) return this.#fetch(question, onStep);
+    return hit.isRefreshDue ? this.#refresh(question, hit, onStep) : this.#stale(hit, onStep);
   }
 
   /** The source's answer, or after a while the stale one; the source's answer then still reaches the cache. */
-  async #refresh(key: string, question: Question, hit: CacheHit, onStep?: OnStep): Promise<TimedOutcome> {
+  async #refresh(question: Question, hit: CacheHit, onStep?: OnStep): Promise<TimedOutcome> {
     const patience = Promise.withResolvers<undefined>();
     const timer = this.#clock.setTimer(STALE_PATIENCE_MS, () => patience.resolve(undefined));
-    const answer = await Promise.race([this.#fetch(key, question, onStep), patience.promise]);
+    const answer = await Promise.race([this.#fetch(question, onStep), patience.promise]);
     timer.cancel();
     if (answer !== undefined && answer.outcome.kind !== "failed") return answer;
     return this.#stale(hit, onStep);
@@ -64,7 +63,8 @@ export class CachingSource implements AnswerSource {
     return hit;
   }
 
-  #fetch(key: string, question: Question, onStep?: OnStep): Promise<TimedOutcome> {
+  #fetch(question: Question, onStep?: OnStep): Promise<TimedOutcome> {
+    const key = `${question.type} ${question.name}`;
     const running = this.#inFlight.get(key);
     if (running !== undefined) {
       this.#counters.coalesced += 1;
@@ -80,17 +80,17 @@ export class CachingSource implements AnswerSource {
       for (const watcher of watchers) watcher(step);
     };
     const answer = Promise.resolve(this.#source.ask(question, tell))
-      .then((given) => this.#keep(key, given))
+      .then((given) => this.#keep(question, given))
       .finally(() => this.#inFlight.delete(key));
     this.#inFlight.set(key, { answer, watchers });
     return answer;
   }
 
-  #keep(key: string, given: TimedOutcome): TimedOutcome {
+  #keep(question: Question, given: TimedOutcome): TimedOutcome {
     const nowMs = this.#clock.nowMs();
-    if (given.outcome.kind !== "failed") this.#cache.store(key, given, nowMs);
-    else if (this.#cache.lookup(key, nowMs) !== undefined) this.#cache.postponeRefresh(key, nowMs);
-    else this.#cache.store(key, { outcome: given.outcome, ttlS: FAILURE_TTL_S }, nowMs);
+    if (given.outcome.kind !== "failed") this.#cache.store(question, given, nowMs);
+    else if (this.#cache.lookup(question, nowMs) !== undefined) this.#cache.postponeRefresh(question, nowMs);
+    else this.#cache.store(question, { outcome: given.outcome, ttlS: FAILURE_TTL_S }, nowMs);
     return given;
   }
 }
