@@ -5,60 +5,101 @@
  * (`::ffff:192.0.2.1`, RFC 4291 §2.5.5.2) is unwrapped, so that no rule can be walked around by the other spelling.
  */
 
-const DOTTED_DECIMAL = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/;
+const DOT = 0x2e;
+const COLON = 0x3a;
 
 /** Four bytes of `a.b.c.d`, or `undefined`. Strict: no octal, no hexadecimal, no fewer than four parts. */
 export function parseIpv4(text: string): Uint8Array | undefined {
-  const match = DOTTED_DECIMAL.exec(text);
-  if (match === null) return undefined;
-  const bytes = new Uint8Array(4);
-  for (let i = 0; i < 4; i++) {
-    const part = match[i + 1] as string;
-    const value = Number(part);
-    if (value > 255 || (part.length > 1 && part.startsWith("0"))) return undefined;
-    bytes[i] = value;
+  let parts = 0;
+  let digits = 0;
+  let value = 0;
+  /** The parts before this one, as one number. */
+  let before = 0;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code === DOT) {
+      if (digits === 0) return undefined;
+      before = (before << 8) | value;
+      parts += 1;
+      digits = 0;
+      value = 0;
+      continue;
+    }
+    const digit = code - 0x30;
+    const isAfterZero = digits > 0 && value === 0;
+    if (digit < 0 || digit > 9 || isAfterZero) return undefined;
+    value = value * 10 + digit;
+    digits += 1;
+    if (value > 255) return undefined;
   }
+  if (parts !== 3 || digits === 0) return undefined;
+  const bytes = new Uint8Array(4);
+  bytes[0] = before >> 16;
+  bytes[1] = before >> 8;
+  bytes[2] = before;
+  bytes[3] = value;
   return bytes;
 }
 
 /** Sixteen bytes of an IPv6 address in any legal spelling (RFC 4291 §2.2), or `undefined`. Zone names are refused. */
 export function parseIpv6(text: string): Uint8Array | undefined {
-  if (text.length > 45 || !text.includes(":")) return undefined;
-  let body = text;
-  const tail: number[] = [];
-  const dot = body.indexOf(".");
-  if (dot >= 0) {
-    const colon = body.lastIndexOf(":");
-    const v4 = parseIpv4(body.slice(colon + 1));
-    if (v4 === undefined) return undefined;
-    tail.push(...v4);
-    // The colon stays when it is half of a "::".
-    body = body.slice(0, body[colon - 1] === ":" ? colon + 1 : colon);
-  }
-  const gap = body.indexOf("::");
-  if (gap !== body.lastIndexOf("::")) return undefined;
-  const head = groupsOf(gap < 0 ? body : body.slice(0, gap));
-  const rest = gap < 0 ? [] : groupsOf(body.slice(gap + 2));
-  if (head === undefined || rest === undefined) return undefined;
-  rest.push(...tail);
-  const missing = 16 - head.length - rest.length;
-  // "::" stands for at least one group.
-  if (gap < 0 ? missing !== 0 : missing < 2) return undefined;
+  const { length } = text;
+  if (length < 2 || length > 45) return undefined;
   const bytes = new Uint8Array(16);
-  bytes.set(head, 0);
-  bytes.set(rest, 16 - rest.length);
+  /** How many bytes are known, without those that "::" stands for. */
+  let size = 0;
+  /** Where those belong; -1 while there is no "::". */
+  let gapAt = -1;
+  let i = 0;
+  if (text.charCodeAt(0) === COLON) {
+    if (text.charCodeAt(1) !== COLON) return undefined;
+    gapAt = 0;
+    i = 2;
+  }
+  while (i < length) {
+    const groupAt = i;
+    let value = 0;
+    for (let digit = hexDigit(text, i); digit >= 0; digit = hexDigit(text, i)) {
+      value = (value << 4) | digit;
+      i += 1;
+      if (i - groupAt > 4) return undefined;
+    }
+    if (i === groupAt || size === 16) return undefined;
+    if (text.charCodeAt(i) === DOT) {
+      const v4 = parseIpv4(text.slice(groupAt));
+      if (v4 === undefined || size > 12) return undefined;
+      bytes.set(v4, size);
+      size += 4;
+      break;
+    }
+    bytes[size] = value >> 8;
+    bytes[size + 1] = value;
+    size += 2;
+    if (i === length) break;
+    // Between two groups there is one colon, or once two; at the end there is none, or this once two.
+    if (text.charCodeAt(i) !== COLON) return undefined;
+    i += 1;
+    if (i === length) return undefined;
+    if (text.charCodeAt(i) !== COLON) continue;
+    if (gapAt >= 0) return undefined;
+    gapAt = size;
+    i += 1;
+  }
+  if (gapAt < 0) return size === 16 ? bytes : undefined;
+  // "::" stands for at least one group.
+  if (size > 14) return undefined;
+  const restAt = 16 - (size - gapAt);
+  bytes.copyWithin(restAt, gapAt, size);
+  bytes.fill(0, gapAt, Math.min(restAt, size));
   return bytes;
 }
 
-function groupsOf(text: string): number[] | undefined {
-  const bytes: number[] = [];
-  if (text === "") return bytes;
-  for (const group of text.split(":")) {
-    if (!/^[0-9a-fA-F]{1,4}$/.test(group)) return undefined;
-    const value = Number.parseInt(group, 16);
-    bytes.push(value >> 8, value & 0xff);
-  }
-  return bytes;
+/** The value of the hexadecimal digit at `at`, or -1. */
+function hexDigit(text: string, at: number): number {
+  const code = text.charCodeAt(at);
+  if (code >= 0x30 && code <= 0x39) return code - 0x30;
+  const lower = code | 0x20;
+  return lower >= 0x61 && lower <= 0x66 ? lower - 0x57 : -1;
 }
 
 /**

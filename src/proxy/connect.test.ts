@@ -161,6 +161,25 @@ describe("Connect", () => {
     expect(connecting.connect.attempts).toEqual([{ address: "192.0.2.1", startMs: 0, outcome: "timeout", ms: 15_000 }]);
   });
 
+  test("time is over while two addresses of a name are tried, and before the second one is", async () => {
+    const TWO: Resolution = { kind: "addresses", addresses: ["192.0.2.1", "192.0.2.2"] };
+    for (const [ms, startsMs] of [
+      [249, [0]],
+      [400, [0, 250]],
+    ] as const) {
+      const { clock, connect, dialer, told, resolve } = setUp("a.example");
+      await resolve(TWO);
+      clock.advance(ms);
+      connect.timeOut();
+      expect(told).toEqual([`failed ${Rep.TtlExpired} the time for connecting is over`]);
+      expect(connect.attempts.map(({ startMs, outcome }) => [startMs, outcome])).toEqual(
+        startsMs.map((startMs) => [startMs, "timeout"]),
+      );
+      expect(dialer.dials.every((dial) => dial.isCancelled)).toBe(true);
+      expect(clock.pendingCount).toBe(0);
+    }
+  });
+
   test("cancelled while resolving: nothing is dialled", async () => {
     const { told, connect, dialer, resolve, watch } = setUp("a.example");
     connect.cancel();

@@ -96,7 +96,7 @@ export class Connect implements DialRaceListener {
     }
     const watch = {
       onFamily: (family: 4 | 6, addresses: readonly string[]) => {
-        if (this.#listener !== undefined) this.#startedRace().add([family], addresses);
+        if (this.#listener !== undefined) (this.#race ?? this.#newRace()).add([family], addresses);
       },
       onStep: (step: ResolutionStep) => {
         if (this.#lookups === NO_LOOKUPS) this.#lookups = [];
@@ -141,9 +141,7 @@ export class Connect implements DialRaceListener {
     this.#fail(rep, isResolving ? "the name was not resolved in time" : "the time for connecting is over");
   }
 
-  /** The race, from the first answer on. */
-  #startedRace(): DialRace {
-    if (this.#race !== undefined) return this.#race;
+  #newRace(): DialRace {
     const { outgoing, sort } = this.#ports;
     const race = new DialRace({ terms: this.#terms, timing: outgoing.timing, sort }, this);
     this.#race = race;
@@ -159,11 +157,15 @@ export class Connect implements DialRaceListener {
       resolution.kind === "addresses"
         ? `the name has no address that may be used (${this.#policy})`
         : resolution.detail;
+    if (this.#race !== undefined) {
+      this.#race.add([4, 6], addresses);
+      return;
+    }
     const [address] = addresses;
-    const ip = this.#race === undefined && addresses.length === 1 ? parseIp(address ?? "") : undefined;
+    const ip = addresses.length === 1 ? parseIp(address ?? "") : undefined;
     if (ip !== undefined && address !== undefined && allowsFamily(this.#policy, familyOf(address))) {
       this.#startSole(address, ip);
-    } else this.#startedRace().add([4, 6], addresses);
+    } else this.#newRace().start(addresses);
   }
 
   onLost(reason: LostReason): void {

@@ -29,9 +29,10 @@ const PENDING = "pending";
 export class DialAttempt implements DialListener {
   readonly number: number;
   readonly address: string;
+  /** On the clock. */
+  readonly startedMs: number;
   readonly #terms: DialTerms;
   readonly #listener: DialAttemptListener;
-  readonly #startedMs: number;
   #outcome = PENDING;
   #ms = 0;
   #dial: Dial | undefined;
@@ -42,7 +43,7 @@ export class DialAttempt implements DialListener {
     this.address = address;
     this.#terms = terms;
     this.#listener = listener;
-    this.#startedMs = terms.clock.nowMs();
+    this.startedMs = terms.clock.nowMs();
   }
 
   /** Judges the address and starts to connect to it. @param ip - The address, 4 or 16 bytes. */
@@ -75,7 +76,7 @@ export class DialAttempt implements DialListener {
   }
 
   get record(): AttemptRecord {
-    const startMs = rounded(this.#startedMs - this.#terms.beganMs);
+    const startMs = rounded(this.startedMs - this.#terms.beganMs);
     return { address: this.address, startMs, outcome: this.#outcome, ms: this.#ms };
   }
 
@@ -85,7 +86,7 @@ export class DialAttempt implements DialListener {
 
   #note(outcome: string): void {
     this.#outcome = outcome;
-    this.#ms = rounded(this.#terms.clock.nowMs() - this.#startedMs);
+    this.#ms = rounded(this.#terms.clock.nowMs() - this.startedMs);
   }
 }
 

@@ -2,7 +2,6 @@
 
 import type { Clock } from "../ports/clock.ts";
 import type { DnsCounters } from "../ports/dns-counters.ts";
-import type { ResolutionStep } from "../ports/resolver.ts";
 import type { Question } from "../protocol/dns/query.ts";
 import type { AnswerSource, OnStep, TimedOutcome } from "./answer-source.ts";
 import { type CacheHit, type DnsCache, FAILURE_TTL_S } from "./dns-cache.ts";
@@ -36,36 +35,36 @@ export class CachingSource implements AnswerSource {
   }
 
   ask(question: Question, onStep?: OnStep): TimedOutcome | Promise<TimedOutcome> {
-    const key = `${question.type} ${question.name}`;
-    const hit = this.#cache.lookup(key, this.#clock.nowMs());
+    const hit = this.#cache.lookup(question, this.#clock.nowMs());
     if (hit !== undefined && !hit.isStale) {
       this.#counters.cacheHits += 1;
       if (hit.outcome.kind !== "addresses") this.#counters.cacheNegativeHits += 1;
-      onStep?.(new CacheStep("cache", key, hit));
+      onStep?.(hit);
       return hit;
     }
     this.#counters.cacheMisses += 1;
-    if (hit === undefined) return this.#fetch(key, question, onStep);
-    return hit.isRefreshDue ? this.#refresh(key, question, hit, onStep) : this.#stale(key, hit, onStep);
+    if (hit === undefined) return this.#fetch(question, onStep);
+    return hit.isRefreshDue ? this.#refresh(question, hit, onStep) : this.#stale(hit, onStep);
   }
 
   /** The source's answer, or after a while the stale one; the source's answer then still reaches the cache. */
-  async #refresh(key: string, question: Question, hit: CacheHit, onStep?: OnStep): Promise<TimedOutcome> {
+  async #refresh(question: Question, hit: CacheHit, onStep?: OnStep): Promise<TimedOutcome> {
     const patience = Promise.withResolvers<undefined>();
     const timer = this.#clock.setTimer(STALE_PATIENCE_MS, () => patience.resolve(undefined));
-    const answer = await Promise.race([this.#fetch(key, question, onStep), patience.promise]);
+    const answer = await Promise.race([this.#fetch(question, onStep), patience.promise]);
     timer.cancel();
     if (answer !== undefined && answer.outcome.kind !== "failed") return answer;
-    return this.#stale(key, hit, onStep);
+    return this.#stale(hit, onStep);
   }
 
-  #stale(key: string, hit: CacheHit, onStep?: OnStep): TimedOutcome {
+  #stale(hit: CacheHit, onStep?: OnStep): TimedOutcome {
     this.#counters.cacheStale += 1;
-    onStep?.(new CacheStep("stale", key, hit));
-    return { outcome: hit.outcome, ttlS: 0, isStale: true };
+    onStep?.(hit);
+    return hit;
   }
 
-  #fetch(key: string, question: Question, onStep?: OnStep): Promise<TimedOutcome> {
+  #fetch(question: Question, onStep?: OnStep): Promise<TimedOutcome> {
+    const key = `${question.type} ${question.name}`;
     const running = this.#inFlight.get(key);
     if (running !== undefined) {
       this.#counters.coalesced += 1;
@@ -81,37 +80,17 @@ export class CachingSource implements AnswerSource {
       for (const watcher of watchers) watcher(step);
     };
     const answer = Promise.resolve(this.#source.ask(question, tell))
-      .then((given) => this.#keep(key, given))
+      .then((given) => this.#keep(question, given))
       .finally(() => this.#inFlight.delete(key));
     this.#inFlight.set(key, { answer, watchers });
     return answer;
   }
 
-  #keep(key: string, given: TimedOutcome): TimedOutcome {
+  #keep(question: Question, given: TimedOutcome): TimedOutcome {
     const nowMs = this.#clock.nowMs();
-    if (given.outcome.kind !== "failed") this.#cache.store(key, given, nowMs);
-    else if (this.#cache.lookup(key, nowMs) !== undefined) this.#cache.postponeRefresh(key, nowMs);
-    else this.#cache.store(key, { outcome: given.outcome, ttlS: FAILURE_TTL_S }, nowMs);
+    if (given.outcome.kind !== "failed") this.#cache.store(question, given, nowMs);
+    else if (this.#cache.lookup(question, nowMs) !== undefined) this.#cache.postponeRefresh(question, nowMs);
+    else this.#cache.store(question, { outcome: given.outcome, ttlS: FAILURE_TTL_S }, nowMs);
     return given;
-  }
-}
-
-/** Put into words only when somebody reads it: with a warm cache, the words would cost more than the look-up. */
-class CacheStep implements ResolutionStep {
-  readonly source: "cache" | "stale";
-  readonly ms: number = 0;
-  readonly #key: string;
-  readonly #hit: CacheHit;
-
-  constructor(source: "cache" | "stale", key: string, hit: CacheHit) {
-    this.source = source;
-    this.#key = key;
-    this.#hit = hit;
-  }
-
-  get detail(): string {
-    const { outcome, ttlS } = this.#hit;
-    const what = outcome.kind === "addresses" ? outcome.addresses.join(", ") : outcome.detail;
-    return ttlS > 0 ? `${this.#key}: ${what} (for ${ttlS} s more)` : `${this.#key}: ${what}`;
   }
 }

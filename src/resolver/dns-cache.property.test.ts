@@ -3,9 +3,16 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { zeroDnsCounters } from "../ports/dns-counters.ts";
+import type { Question } from "../protocol/dns/query.ts";
 import { DnsCache } from "./dns-cache.ts";
 
 const STALE_S = 20;
+
+/** The question of a key such as "A a". */
+const question = (key: string): Question => {
+  const [type, name = ""] = key.split(" ");
+  return { type: type === "A" ? "A" : "AAAA", name };
+};
 
 test("what is found was stored, is not older than it may be, and the limits hold", () => {
   const command = fc.oneof(
@@ -34,11 +41,11 @@ test("what is found was stored, is not older than it may be, and the limits hold
           const outcome = step.isFound
             ? ({ kind: "addresses", addresses: [detail] } as const)
             : ({ kind: "none", detail } as const);
-          cache.store(step.key, { outcome, ttlS: step.ttlS }, nowMs);
+          cache.store(question(step.key), { outcome, ttlS: step.ttlS }, nowMs);
           model.set(step.key, { detail, isFound: step.isFound, expiresAtMs: nowMs + step.ttlS * 1000 });
         }
         if (step.kind === "lookup") {
-          const hit = cache.lookup(step.key, nowMs);
+          const hit = cache.lookup(question(step.key), nowMs);
           const known = model.get(step.key);
           if (hit !== undefined) {
             const { outcome } = hit;

@@ -28,6 +28,7 @@ export interface NameResolverOptions {
   readonly sort: (addresses: readonly string[]) => readonly string[];
 }
 
+const NO_ADDRESSES: readonly string[] = [];
 const LOOPBACK: readonly string[] = ["::1", "127.0.0.1"];
 
 export class NameResolver implements Resolver {
@@ -47,9 +48,9 @@ export class NameResolver implements Resolver {
     const listed = hosts?.addressesOf(judged.name) ?? [];
     if (listed.length > 0) return this.#local("hosts", judged.name, listed, watch);
     if (source !== undefined) {
+      if (system === undefined) return this.#askSource(source, judged.name, watch);
       const deadlineMs = this.#options.clock.nowMs() + this.#options.timeoutMs;
       const resolution = this.#askSource(source, judged.name, watch);
-      if (system === undefined) return resolution;
       const orSystem = (said: Resolution) =>
         said.kind === "failed" ? this.#askSystem(system, name, watch, deadlineMs) : said;
       return resolution instanceof Promise ? resolution.then(orSystem) : orSystem(resolution);
@@ -71,12 +72,15 @@ export class NameResolver implements Resolver {
   }
 
   #askSource(source: AnswerSource, name: string, watch: ResolutionWatch): Resolution | Promise<Resolution> {
-    const { families } = this.#options;
+    const answers: (TimedOutcome | Promise<TimedOutcome>)[] = [];
+    const known: Outcome[] = [];
     //= rfc8305#3/both-at-once
-    const answers = families.map((family) => source.ask({ name, type: family === 6 ? "AAAA" : "A" }, watch.onStep));
-    const known = answers.flatMap((answer) => (answer instanceof Promise ? [] : [answer.outcome]));
-    if (known.length === families.length) return this.#conclude(known, watch);
-    return this.#await(answers, watch);
+    for (const family of this.#options.families) {
+      const answer = source.ask({ name, type: family === 6 ? "AAAA" : "A" }, watch.onStep);
+      answers.push(answer);
+      if (!(answer instanceof Promise)) known.push(answer.outcome);
+    }
+    return known.length === answers.length ? this.#conclude(known, watch) : this.#await(answers, watch);
   }
 
   /**
@@ -117,7 +121,12 @@ export class NameResolver implements Resolver {
 
   /** What the answers for all families say together. */
   #conclude(outcomes: readonly Outcome[], watch: ResolutionWatch): Resolution {
-    const addresses = outcomes.flatMap((outcome) => (outcome.kind === "addresses" ? outcome.addresses : []));
+    let addresses: readonly string[] = NO_ADDRESSES;
+    for (const outcome of outcomes) {
+      if (outcome.kind !== "addresses") continue;
+      // Most names have addresses of one family.
+      addresses = addresses === NO_ADDRESSES ? outcome.addresses : [...addresses, ...outcome.addresses];
+    }
     if (addresses.length > 0) return this.#found(addresses, watch);
     const failure = outcomes.find((outcome) => outcome.kind === "failed");
     if (failure !== undefined) return failure;
@@ -154,7 +163,8 @@ export class NameResolver implements Resolver {
   /** The addresses of the families that are wanted, in order; whoever watches families sorts for himself. */
   #found(addresses: readonly string[], watch: ResolutionWatch): Resolution {
     const { families, sort } = this.#options;
-    const wanted = addresses.filter((address) => families.includes(address.includes(":") ? 6 : 4));
+    const isWanted = (address: string) => families.includes(address.includes(":") ? 6 : 4);
+    const wanted = families.length === 2 ? addresses : addresses.filter(isWanted);
     if (wanted.length === 0) {
       return { kind: "not-found", detail: `the name has no IPv${families.join(" or IPv")} address` };
     }

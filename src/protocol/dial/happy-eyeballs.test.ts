@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import type { FamilyPolicy, IpFamily } from "./family.ts";
-import { HAPPY_EYEBALLS_DEFAULTS, HappyEyeballs, type HappyEyeballsOptions } from "./happy-eyeballs.ts";
+import { firstAddress, HAPPY_EYEBALLS_DEFAULTS, HappyEyeballs, type HappyEyeballsOptions } from "./happy-eyeballs.ts";
 
 const V6 = ["2001:db8::1", "2001:db8::2"];
 const V4 = ["192.0.2.1", "192.0.2.2"];
@@ -298,5 +298,19 @@ test("whatever happens: one end, every attempt abandoned or told of, and nothing
         for (const attempt of live()) expect(abandoned).toContain(attempt);
       },
     ),
+  );
+});
+
+test("the first address of what is known at once is the one that a race begins with", () => {
+  const policies: readonly FamilyPolicy[] = ["auto", "prefer-ipv4", "prefer-ipv6", "ipv4-only", "ipv6-only"];
+  const order = [V4[0] ?? "", ...V6, V4[1] ?? ""];
+  const sort = (addresses: readonly string[]) => order.filter((address) => addresses.includes(address));
+  fc.assert(
+    fc.property(fc.subarray(order), fc.constantFrom(...policies), (addresses, policy) => {
+      const { out, answer } = race({ policy, sort });
+      answer(0, [4, 6], addresses);
+      const first = firstAddress(addresses, policy);
+      expect(out).toEqual([first === undefined ? "0 lost no-addresses" : `0 connect 0 ${first}`]);
+    }),
   );
 });

@@ -43,6 +43,22 @@ export type HappyEyeballsEvent =
 /** "deadline": time ran out; "exhausted": every address failed; "no-addresses": there was none. */
 export type LostReason = "deadline" | "exhausted" | "no-addresses";
 
+/**
+ * The address that a race tries first when all are known at once.
+ *
+ * @param addresses - In the order of RFC 6724.
+ * @returns `undefined` when there is none that may be used.
+ */
+export function firstAddress(addresses: readonly string[], policy: FamilyPolicy): string | undefined {
+  let other: string | undefined;
+  for (const address of addresses) {
+    const family = familyOf(address);
+    if (policy === "auto" || family === preferredFamily(policy)) return address;
+    if (allowsFamily(policy, family)) other ??= address;
+  }
+  return other;
+}
+
 /** One race for one connection. */
 export class HappyEyeballs {
   readonly #options: HappyEyeballsOptions;

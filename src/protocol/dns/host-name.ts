@@ -13,10 +13,9 @@ export type HostName =
   | { readonly kind: "valid"; readonly name: string }
   | { readonly kind: "invalid"; readonly detail: string };
 
-// Without the flag u, /i knows no letters but A to Z: the Kelvin sign is no k.
-const LABEL = /^[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?$/i;
-const ONION = /(?:^|\.)onion$/i;
-const DIGITS = /^(?:\d+|0x[0-9a-f]*)$/i;
+const DOT = 0x2e;
+const HYPHEN = 0x2d;
+const NUMBER = /^(?:\d+|0x[0-9a-f]*)$/;
 
 /**
  * Judges a name as a client sent it and brings it into the one form in which it is asked for and cached: lower case,
@@ -34,19 +33,42 @@ export function judgeHostName(text: string): HostName {
   if (name.length > NAME_CHARS_MAX) {
     return { kind: "invalid", detail: `the name has ${name.length} characters, more than ${NAME_CHARS_MAX}` };
   }
-  const labels = name.split(".");
-  for (const label of labels) {
-    if (label.length === 0) return { kind: "invalid", detail: "the name has an empty label" };
-    if (label.length > LABEL_CHARS_MAX) {
-      return { kind: "invalid", detail: `a label has ${label.length} characters, more than ${LABEL_CHARS_MAX}` };
+  let labelAt = 0;
+  let isClean = true;
+  for (let at = 0; at <= name.length; at++) {
+    const code = at < name.length ? name.charCodeAt(at) : DOT;
+    if (code !== DOT) {
+      isClean &&= isLabelCharacter(code);
+      continue;
     }
-    if (!LABEL.test(label)) return { kind: "invalid", detail: "a label has characters that no host name has" };
+    const chars = at - labelAt;
+    if (chars === 0) return { kind: "invalid", detail: "the name has an empty label" };
+    if (chars > LABEL_CHARS_MAX) {
+      return { kind: "invalid", detail: `a label has ${chars} characters, more than ${LABEL_CHARS_MAX}` };
+    }
+    const hasOuterHyphen = name.charCodeAt(labelAt) === HYPHEN || name.charCodeAt(at - 1) === HYPHEN;
+    if (!isClean || hasOuterHyphen) return { kind: "invalid", detail: "a label has characters that no host name has" };
+    labelAt = at + 1;
   }
-  if (DIGITS.test(labels[labels.length - 1] ?? "")) {
-    return { kind: "invalid", detail: "the last label is a number" };
+  // Not before: there are other characters whose lower case is a letter, such as the Kelvin sign.
+  const lower = name.toLowerCase();
+  const topLabel = lower.slice(lower.lastIndexOf(".") + 1);
+  if (NUMBER.test(topLabel)) return { kind: "invalid", detail: "the last label is a number" };
+  if (topLabel === "onion") {
+    return { kind: "invalid", detail: "names below .onion are not asked of the DNS (RFC 7686)" };
   }
-  if (ONION.test(name)) return { kind: "invalid", detail: "names below .onion are not asked of the DNS (RFC 7686)" };
-  return { kind: "valid", name: name.toLowerCase() };
+  return { kind: "valid", name: lower };
+}
+
+/** A letter, a digit, the hyphen or the underscore. */
+function isLabelCharacter(code: number): boolean {
+  return (
+    (code >= 0x61 && code <= 0x7a) ||
+    (code >= 0x41 && code <= 0x5a) ||
+    (code >= 0x30 && code <= 0x39) ||
+    code === HYPHEN ||
+    code === 0x5f
+  );
 }
 
 /** Whether `name`, in the form that {@link judgeHostName} gives, is `localhost` or below it (RFC 6761 §6.3). */
