@@ -19,6 +19,11 @@ export class AccessLogOutlet {
     this.#current = openAccessLog(config, log, systemClock);
   }
 
+  /** Whether lines go anywhere: making them can be saved otherwise. */
+  get isOn(): boolean {
+    return this.#current.isOn;
+  }
+
   /** Takes a line, without its newline. Never waits, never throws. */
   write(line: string): void {
     this.#current.write(line);

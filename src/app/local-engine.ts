@@ -17,7 +17,9 @@ import { systemClock } from "../net/system-clock.ts";
 import { TcpDialer } from "../net/tcp-dial.ts";
 import { TcpPeerListeners } from "../net/tcp-peer-listener.ts";
 import { descriptorOf } from "../net/tcp-socket.ts";
+import { formatAccessLogLine } from "../observe/access-log-line.ts";
 import type { LimitedLog } from "../observe/log-limiter.ts";
+import { PendingRecords } from "../observe/pending-records.ts";
 import { ProxyObserver } from "../observe/proxy-observer.ts";
 import type { Control } from "../ports/control.ts";
 import { type DnsCounters, zeroDnsCounters } from "../ports/dns-counters.ts";
@@ -54,6 +56,9 @@ export class LocalEngine implements Engine {
   readonly #context: ProxyContext;
   readonly #server: ProxyServer;
   readonly #accessLog: AccessLogOutlet;
+  readonly #finished: PendingRecords = new PendingRecords(systemClock, (record) => {
+    if (this.#accessLog.isOn) this.#accessLog.write(formatAccessLogLine(record));
+  });
   readonly #listeners: ListenerSet;
   #names: NameResolution;
   /** Of this process, whatever the configuration has become meanwhile. */
@@ -88,7 +93,7 @@ export class LocalEngine implements Engine {
       dialer: new TcpDialer({ noDelay: config.relay.noDelay }, this.#poller),
       resolver: this.#names.resolver,
       sort,
-      events: new ProxyObserver(this.#accessLog, limitedLog),
+      events: new ProxyObserver(this.#finished, limitedLog),
       clients: share?.clients ?? new ClientTable(),
       users: new UserDirectory(key, passwordHasher, config.users, config.limits),
       settings: share?.settings ?? { bufferSize: config.relay.bufferSize },
@@ -168,6 +173,7 @@ export class LocalEngine implements Engine {
     if (config.relay.bufferSize !== before.relay.bufferSize) this.#server.setBufferSize(config.relay.bufferSize);
     this.#tellDnsCounters(before);
     this.#reopenNames(config);
+    this.#finished.flush();
     this.#accessLog.reopen(config.accessLog);
     this.#listeners.change(config);
   }
@@ -212,6 +218,7 @@ export class LocalEngine implements Engine {
     this.#names.close();
     this.#splicer?.close();
     this.#poller?.close();
+    this.#finished.flush();
     await this.#accessLog.close();
   }
 }

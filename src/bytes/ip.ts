@@ -131,9 +131,30 @@ function isMapped(bytes: Uint8Array): boolean {
 
 /** The canonical text of 4 or 16 bytes at `at`: dotted decimal, or RFC 5952. */
 export function formatIp(bytes: Uint8Array, at = 0, length: number = bytes.length - at): string {
-  return length === 4
-    ? `${bytes[at]}.${bytes[at + 1]}.${bytes[at + 2]}.${bytes[at + 3]}`
-    : formatIpv6(bytes.subarray(at, at + 16));
+  return length === 4 ? formatIpv4(bytes, at) : formatIpv6(bytes.subarray(at, at + 16));
+}
+
+/**
+ * Texts of IPv4 addresses that were asked for last, each in the place that its address has: a proxy sees the same ones again
+ * and again, and a text that is there has been hashed already.
+ */
+const texts: (string | undefined)[] = Array.from({ length: 256 }, () => undefined);
+/** The addresses of those texts. */
+const numbers = new Uint32Array(texts.length);
+
+function formatIpv4(bytes: Uint8Array, at: number): string {
+  const a = bytes[at] as number;
+  const b = bytes[at + 1] as number;
+  const c = bytes[at + 2] as number;
+  const d = bytes[at + 3] as number;
+  const number = ((a << 24) | (b << 16) | (c << 8) | d) >>> 0;
+  const place = (a ^ b ^ c ^ d) & 0xff;
+  const known = texts[place];
+  if (known !== undefined && numbers[place] === number) return known;
+  const text = `${a}.${b}.${c}.${d}`;
+  texts[place] = text;
+  numbers[place] = number;
+  return text;
 }
 
 function formatIpv6(bytes: Uint8Array): string {

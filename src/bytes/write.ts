@@ -1,5 +1,8 @@
 /** Big-endian ("network order") writes into a buffer that the caller has made large enough. */
 
+/** Up to so many are copied one by one: the call into the runtime would cost more. */
+const FEW_BYTES = 16;
+
 function checkRoom(out: Uint8Array, at: number, size: number): void {
   if (at < 0 || at + size > out.length) throw new RangeError(`write of ${size} at ${at} of ${out.length} bytes`);
 }
@@ -32,6 +35,7 @@ export function writeU32(out: Uint8Array, at: number, value: number): number {
 /** Writes `bytes` at `at`; returns the offset after them. */
 export function writeBytes(out: Uint8Array, at: number, bytes: Uint8Array): number {
   checkRoom(out, at, bytes.length);
-  out.set(bytes, at);
+  if (bytes.length > FEW_BYTES) out.set(bytes, at);
+  else for (let i = 0; i < bytes.length; i++) out[at + i] = bytes[i] as number;
   return at + bytes.length;
 }

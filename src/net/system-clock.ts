@@ -1,8 +1,22 @@
 import type { Clock, Timer } from "../ports/clock.ts";
 
+/** When the turn of the event loop began that is under way; -1 where nobody has said so. */
+let turnMs = -1;
+
+/** Runs what one turn of the event loop has to do, with one look at the clock for all of it. */
+export function inTurn<Result>(work: () => Result): Result {
+  turnMs = performance.now();
+  try {
+    return work();
+  } finally {
+    turnMs = -1;
+  }
+}
+
 /** The machine's own clocks. */
 export const systemClock: Clock = {
   nowMs: () => performance.now(),
+  turnMs: () => (turnMs < 0 ? performance.now() : turnMs),
   wallMs: () => Date.now(),
   setTimer: (delayMs, callback): Timer => {
     const handle = setTimeout(callback, delayMs);

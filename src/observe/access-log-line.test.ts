@@ -1,28 +1,8 @@
 import { expect, test } from "bun:test";
-import type { RequestRecord } from "../ports/proxy-events.ts";
+import { requestRecord } from "../../test/support/request-record.ts";
 import { formatAccessLogLine } from "./access-log-line.ts";
 
-const RECORD: RequestRecord = {
-  startedWallMs: Date.UTC(2026, 0, 2, 3, 4, 5, 6),
-  endedWallMs: Date.UTC(2026, 0, 2, 3, 4, 7, 8),
-  clientAddress: "2001:db8::1",
-  clientPort: 40000,
-  user: "alice",
-  command: "connect",
-  host: "example.org",
-  port: 443,
-  connectedAddress: "192.0.2.7",
-  reply: 0,
-  lookups: [{ source: "doh", detail: "A example.org: 192.0.2.7", ms: 7.65432 }],
-  attempts: [
-    { address: "2001:db8::7", startMs: 0, outcome: "ENETUNREACH", ms: 0.1 },
-    { address: "192.0.2.7", startMs: 0.2, outcome: "connected", ms: 12.5 },
-  ],
-  bytesUp: 517,
-  bytesDown: 5120,
-  end: "finished",
-  detail: undefined,
-};
+const RECORD = requestRecord();
 
 test("a line says who reached what, when, how, and why it ended", () => {
   const line = formatAccessLogLine(RECORD);

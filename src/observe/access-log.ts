@@ -5,6 +5,8 @@ import type { Log } from "../ports/log.ts";
 import { LineWriter, type WriterChange } from "./line-writer.ts";
 
 export interface AccessLog {
+  /** Whether lines go anywhere: making them can be saved otherwise. */
+  readonly isOn: boolean;
   /** Takes a line, without its newline. Never waits, never throws. */
   write(line: string): void;
   /** Opens the file anew, for log rotation. */
@@ -25,6 +27,7 @@ export interface AccessLogOptions {
 const STDOUT = 1;
 
 const NO_ACCESS_LOG: AccessLog = {
+  isOn: false,
   write: () => undefined,
   reopen: () => undefined,
   close: () => Promise.resolve(),

@@ -29,7 +29,7 @@ export type WriterChange =
   | { readonly kind: "ended-short"; readonly lostLines: number };
 
 /** How long lines are gathered, in milliseconds, to be written together: a write costs much more than a line. */
-export const GATHER_MS = 50;
+export const GATHER_MS = 25;
 /** The smallest block, in bytes; also that of an immediate log, where lines only wait when the reader is slow. */
 const BLOCK_BYTES_MIN = 4096;
 /** When to try again where the reader is slow, in milliseconds. */
@@ -42,6 +42,7 @@ const WRITES_PER_TURN = 16;
 const NOTHING = Buffer.alloc(0);
 
 export class LineWriter {
+  readonly isOn = true;
   readonly #options: LineWriterOptions;
   readonly #clock: Clock;
   #outlet: Outlet;

@@ -1,22 +1,21 @@
 /** Listens to the proxy: the access log gets a line for each finished request, the diagnostics what an operator acts on. */
 
 import type { LimitName, ProxyEvents, RequestRecord } from "../ports/proxy-events.ts";
-import type { AccessLog } from "./access-log.ts";
-import { formatAccessLogLine } from "./access-log-line.ts";
 import type { LimitedLog } from "./log-limiter.ts";
+import type { PendingRecords } from "./pending-records.ts";
 
 export class ProxyObserver implements ProxyEvents {
-  readonly #accessLog: Pick<AccessLog, "write">;
+  readonly #finished: PendingRecords;
   /** For what a client can cause: a flood of clients must not become a flood of lines. */
   readonly #limited: LimitedLog;
 
-  constructor(accessLog: Pick<AccessLog, "write">, limited: LimitedLog) {
-    this.#accessLog = accessLog;
+  constructor(finished: PendingRecords, limited: LimitedLog) {
+    this.#finished = finished;
     this.#limited = limited;
   }
 
   onRequestFinished(record: RequestRecord): void {
-    this.#accessLog.write(formatAccessLogLine(record));
+    this.#finished.push(record);
   }
 
   onLimitReached(limit: LimitName, clientAddress: string): void {

@@ -2,6 +2,11 @@
 export interface Clock {
   /** Monotonic milliseconds, for measuring and for deadlines. Its zero means nothing. */
   nowMs(): number;
+  /**
+   * `nowMs` as it was when this turn of the event loop began, where that is known: a few milliseconds old at most, and nearly
+   * free. For time limits, not for measuring.
+   */
+  turnMs(): number;
   /** The time of day in milliseconds since 1970, for logs. It may jump. */
   wallMs(): number;
   /** Calls `callback` once, not before `delayMs` from now. */

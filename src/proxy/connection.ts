@@ -70,7 +70,7 @@ export class Connection extends Deadline implements SocketOwner, CommandHost, Se
     this.advertisedIp = advertisedIp;
     this.#clientPort = client.port;
     this.#startedWallMs = context.clock.wallMs();
-    this.#session = new ServerSession(context.session, context.clock.nowMs());
+    this.#session = new ServerSession(context.session, context.clock.turnMs());
     context.wheel.set(this, this.#session.pollTimeout());
   }
 
@@ -96,7 +96,7 @@ export class Connection extends Deadline implements SocketOwner, CommandHost, Se
   }
 
   handleData(chunk: Uint8Array): void {
-    this.#session.handleInput(chunk, this.context.clock.nowMs());
+    this.#session.handleInput(chunk, this.context.clock.turnMs());
     this.#pump();
     if (!this.#isPaused && this.#session.heldBytes >= EARLY_BYTES_MAX && !this.#session.isOpen) {
       this.#isPaused = true;
@@ -234,7 +234,7 @@ export class Connection extends Deadline implements SocketOwner, CommandHost, Se
       counters.authenticationFailures++;
       events.onAuthenticationFailed(this.#entry.address, this.#clientPort, user);
     }
-    this.#session.authenticated(verdict === "accepted", clock.nowMs());
+    this.#session.authenticated(verdict === "accepted", clock.turnMs());
   }
 
   #startRequest(request: Request): void {
@@ -260,12 +260,12 @@ export class Connection extends Deadline implements SocketOwner, CommandHost, Se
 
   setDeadlineIn(limitMs: number): void {
     const { wheel, clock } = this.context;
-    wheel.set(this, limitMs > 0 ? clock.nowMs() + limitMs : Number.POSITIVE_INFINITY);
+    wheel.set(this, limitMs > 0 ? clock.turnMs() + limitMs : Number.POSITIVE_INFINITY);
   }
 
   refuse(rep: FailureRep, detail: string | undefined): void {
     this.#noteRefusal(rep, detail);
-    this.#session.refused(rep, this.context.clock.nowMs());
+    this.#session.refused(rep, this.context.clock.turnMs());
     this.#pump();
   }
 
@@ -293,7 +293,7 @@ export class Connection extends Deadline implements SocketOwner, CommandHost, Se
 
   finish(end: TunnelEnd): void {
     this.#end ??= end;
-    this.#session.finish(this.context.clock.nowMs());
+    this.#session.finish(this.context.clock.turnMs());
     this.#pump();
   }
 

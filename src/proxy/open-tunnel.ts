@@ -75,7 +75,7 @@ export class OpenTunnel extends Deadline implements ServedClient, TunnelOptions 
   }
 
   nowMs(): number {
-    return this.#host.context.clock.nowMs();
+    return this.#host.context.clock.turnMs();
   }
 
   onHalfClosed(): void {
@@ -92,8 +92,18 @@ export class OpenTunnel extends Deadline implements ServedClient, TunnelOptions 
     wheel.clear(this);
     clients.leave(this.#entry);
     this.#host.forget(this);
+    const story = this.#story;
     events.onRequestFinished({
-      ...this.#story,
+      startedWallMs: story.startedWallMs,
+      clientPort: story.clientPort,
+      user: story.user,
+      command: story.command,
+      host: story.host,
+      port: story.port,
+      connectedAddress: story.connectedAddress,
+      connectedPort: story.connectedPort,
+      attempts: story.attempts,
+      lookups: story.lookups,
       endedWallMs: clock.wallMs(),
       clientAddress: this.#entry.address,
       reply: Rep.Succeeded,

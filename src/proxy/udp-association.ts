@@ -60,10 +60,10 @@ export class UdpAssociation {
     this.#clientPort = client.port;
     this.#clientText = client.address;
     this.#rules = context.rules;
-    this.lastActiveMs = context.clock.nowMs();
+    this.lastActiveMs = context.clock.turnMs();
     this.#peers = new UdpPeers(this.#settings.targets, (ip) => this.#rules.allows(ip, client.isLocal));
     this.#targets = new UdpTargets({
-      nowMs: () => context.clock.nowMs(),
+      nowMs: () => context.clock.turnMs(),
       targetsMax: this.#settings.targets,
       queueBytesMax: this.#settings.queueBytes,
       lookupsMax: this.#settings.lookups,
@@ -135,7 +135,7 @@ export class UdpAssociation {
       return;
     }
     this.#clientPort = port;
-    this.lastActiveMs = this.#context.clock.nowMs();
+    this.lastActiveMs = this.#context.clock.turnMs();
     this.#followRules();
     const target = this.#targets.find(datagram, headerSize);
     const payload = datagram.subarray(headerSize);
@@ -163,7 +163,7 @@ export class UdpAssociation {
     } else if (!peer.isAllowed) {
       this.#drop("denied", 1);
     } else {
-      this.lastActiveMs = this.#context.clock.nowMs();
+      this.lastActiveMs = this.#context.clock.turnMs();
       //= rfc1928#7/reply-header
       this.#clientSocket?.send(payload, this.#clientPort, this.#clientText, peer.headerFrom(port));
     }

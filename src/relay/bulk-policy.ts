@@ -11,6 +11,9 @@ export const BULK_WINDOW_MS = 100;
 /** How long a tunnel that came home stays there at least, in milliseconds. */
 export const BULK_PAUSE_MS = 1000;
 
+/** The first piece has so many bytes: moving smaller ones by splice costs more than copying them. */
+export const BULK_PIECE_BYTES_MIN = 4096;
+
 export class BulkPolicy {
   #windowStartMs = Number.NEGATIVE_INFINITY;
   #windowBytes = 0;

@@ -3,7 +3,7 @@
 import { describe, expect, test } from "bun:test";
 import { FakeMover } from "../../test/support/fake-mover.ts";
 import { FakeSocket, resetAtOnce } from "../../test/support/fake-socket.ts";
-import { BULK_BYTES, BULK_PAUSE_MS } from "./bulk-policy.ts";
+import { BULK_BYTES, BULK_PAUSE_MS, BULK_PIECE_BYTES_MIN } from "./bulk-policy.ts";
 import { Tunnel } from "./tunnel.ts";
 import type { TunnelEnd } from "./tunnel-end.ts";
 
@@ -63,10 +63,10 @@ describe("Tunnel and its mover", () => {
   });
 
   test("does not leave while bytes wait, but when they are written", () => {
-    const { client, target, mover, tunnel } = setUp("auto", 1000);
+    const { client, target, mover, tunnel } = setUp("auto", BULK_PIECE_BYTES_MIN);
     client.peerSends(bulk());
     expect(mover.asked).toBe(0);
-    expect(tunnel.target.queuedBytes).toBe(BULK_BYTES - 1000);
+    expect(tunnel.target.queuedBytes).toBe(BULK_BYTES - BULK_PIECE_BYTES_MIN);
     target.drain();
     expect(tunnel.isAway).toBe(true);
     expect(target.writtenBytes).toBe(BULK_BYTES);
@@ -141,6 +141,13 @@ describe("Tunnel and its mover", () => {
     time.nowMs = BULK_PAUSE_MS;
     client.peerSends(bulk());
     expect(mover.asked).toBe(2);
+  });
+
+  test("small pieces never prove anything, however many", () => {
+    const { client, mover } = setUp("auto");
+    const small = new Uint8Array(BULK_PIECE_BYTES_MIN - 1);
+    for (let sent = 0; sent < 2 * BULK_BYTES; sent += small.length) client.peerSends(small);
+    expect(mover.asked).toBe(0);
   });
 
   test("the buffer size goes to the mover while it has the sockets", () => {

@@ -11,7 +11,7 @@
 
 import type { BulkMover, BulkTunnel } from "../ports/bulk.ts";
 import type { GentleReset, Stream } from "../ports/socket.ts";
-import { BulkPolicy } from "./bulk-policy.ts";
+import { BULK_PIECE_BYTES_MIN, BulkPolicy } from "./bulk-policy.ts";
 import { type RelaySettings, type RelayTotals, Side, type SideTunnel } from "./side.ts";
 import { endOfClose, type TunnelEnd } from "./tunnel-end.ts";
 
@@ -130,6 +130,8 @@ export class Tunnel implements SideTunnel {
   handlePassed(bytes: number): void {
     const { bulk } = this.#options;
     if (bulk === undefined) return;
+    // A tunnel that only ever converses has no policy.
+    if (bulk.when !== "always" && this.#policy === undefined && bytes < BULK_PIECE_BYTES_MIN) return;
     if (bulk.when === "always" || this.#ownPolicy.moved(bytes, this.lastActiveMs)) this.#handOver(bulk);
   }
 

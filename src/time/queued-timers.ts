@@ -45,6 +45,10 @@ export class QueuedTimers implements Clock {
     return this.#clock.nowMs();
   }
 
+  turnMs(): number {
+    return this.#clock.turnMs();
+  }
+
   wallMs(): number {
     return this.#clock.wallMs();
   }

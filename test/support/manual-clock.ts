@@ -14,6 +14,10 @@ export class ManualClock implements Clock {
     return this.#nowMs;
   }
 
+  turnMs(): number {
+    return this.#nowMs;
+  }
+
   wallMs(): number {
     return 1_700_000_000_000 + this.#nowMs;
   }

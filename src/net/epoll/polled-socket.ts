@@ -33,8 +33,12 @@ import type { Polled, Poller } from "./poller.ts";
 const READ_BYTES = 262_144;
 /** All sockets are read into this; what the owner does not pass on at once, it copies. */
 const buffer = new Uint8Array(READ_BYTES);
-/** A view of its beginning: messages of one kind are often of one size. */
-let received: Uint8Array = buffer;
+/** Views of its beginning, by their length: making one is a call into the runtime. */
+const views: readonly Uint8Array[] = Array.from({ length: 257 }, (_, length) => buffer.subarray(0, length));
+
+function viewOf(count: number): Uint8Array {
+  return views[count] ?? buffer.subarray(0, count);
+}
 
 const ENDED = EPOLLRDHUP | EPOLLERR | EPOLLHUP;
 const FAILED = EPOLLERR | EPOLLHUP;
@@ -146,8 +150,7 @@ export class PolledSocket implements ConnectedSocket, Polled {
     for (;;) {
       const count = this.#libc.recv(this.#fd, buffer, READ_BYTES, 0);
       if (count > 0) {
-        if (received.length !== count) received = buffer.subarray(0, count);
-        this.data.handleData(received);
+        this.data.handleData(viewOf(count));
         if (this.#is(CLOSED)) return;
         if (this.#is(PAUSED)) {
           // There may be more.

@@ -6,6 +6,7 @@
  */
 
 import { type Libc, libc } from "../libc.ts";
+import { inTurn } from "../system-clock.ts";
 import { Epoll } from "./epoll.ts";
 import { LoopWake, PROBE_ID } from "./loop-wake.ts";
 
@@ -38,7 +39,7 @@ export class Poller {
       this.#isSettled = true;
       for (const tell of this.#waiting.splice(0)) tell();
     };
-    this.#wake = new LoopWake(c, epoll, () => epoll.poll(this.#handleEvent), settled);
+    this.#wake = new LoopWake(c, epoll, () => inTurn(() => epoll.poll(this.#handleEvent)), settled);
   }
 
   /** A poller, where the system has what it needs. Some turns of the event loop later it is ready, or cannot be. */

@@ -14,6 +14,7 @@ import { Epoll } from "../epoll/epoll.ts";
 import { LoopWake, PROBE_ID } from "../epoll/loop-wake.ts";
 import { EAGAIN } from "../errno.ts";
 import { EPOLLIN, EPOLLOUT, type Libc, libc } from "../libc.ts";
+import { inTurn } from "../system-clock.ts";
 import { MmsgSocket } from "./mmsg-socket.ts";
 import { ReceiveBatch } from "./receive-batch.ts";
 import { SendBatch } from "./send-batch.ts";
@@ -39,7 +40,7 @@ export class MmsgSockets implements DatagramSockets {
     this.epoll = epoll;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.ready = promise;
-    this.#wake = new LoopWake(c, epoll, () => epoll.poll(this.#handleEvent), resolve);
+    this.#wake = new LoopWake(c, epoll, () => inTurn(() => epoll.poll(this.#handleEvent)), resolve);
   }
 
   /** Such sockets, where the system has what they need. They can be had some turns of the event loop later. */
