@@ -2,7 +2,7 @@
  * Descriptors of our own in Bun's event loop: an epoll instance of ours that Bun's loop waits for, and the table of who
  * gets the events of which descriptor.
  *
- * Why Bun's own sockets are not enough, and what these cost beside them: docs/adr/0060-own-sockets.md.
+ * Why Bun's own sockets are not enough, and what these cost beside them: docs/adr/0033-own-sockets.md.
  */
 
 import { type Libc, libc } from "../libc.ts";
