@@ -124,6 +124,15 @@ export const SERVERS: readonly Server[] = [
     command: sockeye("--access-log", "off"),
   },
   {
+    id: "sockeye-bun-sockets",
+    title: "Sockeye on Bun's sockets",
+    kind: "ours",
+    variant: true,
+    warmUpConnections: JUST_IN_TIME,
+    can: ["users", "names", "udp"],
+    command: sockeye("--sockets", "bun"),
+  },
+  {
     id: "sockeye-2",
     title: "Sockeye, 2 workers",
     kind: "ours",

@@ -2,11 +2,11 @@ import { afterEach, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { freePort } from "../../test/support/free-port.ts";
 import { echoOrigin, type Origin } from "../../test/support/origin.ts";
-import { SOCKET_WAYS } from "../../test/support/poller.ts";
+import { readyPoller, SOCKET_WAYS } from "../../test/support/poller.ts";
 import { scratchDir } from "../../test/support/scratch-dir.ts";
 import type { DialListener, DialOptions } from "../ports/dialer.ts";
 import type { ConnectedSocket, Endpoint, SocketOwner } from "../ports/socket.ts";
-import { libc } from "./libc.ts";
+import { IPPROTO_TCP, libc, TCP_NODELAY } from "./libc.ts";
 import { TcpDialer } from "./tcp-dial.ts";
 
 const LOOPBACK = Uint8Array.of(127, 0, 0, 1);
@@ -176,6 +176,26 @@ describe.each(SOCKET_WAYS)("TcpDialer, with sockets that are %s", (_, pollerOf) 
     );
     expect(all).toEqual(Array.from({ length: 100 }, (_, index) => index));
   });
+});
+
+describe.skipIf(libc === undefined)("TCP_NODELAY of our own sockets", () => {
+  for (const [what, noDelay, sizes, isSet] of [
+    ["not for one segment, which goes out at once anyway", true, [536], false],
+    ["before the second write", true, [1, 1], true],
+    ["before a first write of more than one segment", true, [537], true],
+    ["never, where it is not wanted", false, [537, 1], false],
+  ] as const) {
+    test(what, async () => {
+      dialer = new TcpDialer({ noDelay }, await readyPoller());
+      const { socket } = await connected(LOOPBACK, echo().port);
+      for (const size of sizes) expect(socket.write(new Uint8Array(size))).toBe(size);
+      const value = new Int32Array(1);
+      const { fd } = socket as unknown as { readonly fd: number };
+      expect(libc?.getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, value, Uint32Array.of(4))).toBe(0);
+      expect(value[0] !== 0).toBe(isSet);
+      socket.terminate();
+    });
+  }
 });
 
 function descriptorCount(): number {

@@ -20,7 +20,6 @@ import {
   AF_INET6,
   IP_BIND_ADDRESS_NO_PORT,
   IPPROTO_IP,
-  IPPROTO_TCP,
   type Libc,
   libc,
   SO_BINDTODEVICE,
@@ -29,14 +28,12 @@ import {
   SOCK_NONBLOCK,
   SOCK_STREAM,
   SOL_SOCKET,
-  TCP_NODELAY,
 } from "./libc.ts";
 import { SOCKADDR_IN6_BYTES, writeSockaddr } from "./sockaddr.ts";
 import { localEndpoint, type TcpTuning } from "./tcp-socket.ts";
 
 const NOWHERE: Endpoint = { ip: new Uint8Array(4), port: 0 };
 
-const ON = Int32Array.of(1);
 /** Of an attempt that is over before anybody could have given it up. */
 const ENDED: Dial = { cancel: () => undefined };
 
@@ -86,8 +83,7 @@ export class TcpDialer implements Dialer {
       listener.onFailed(fd);
       return ENDED;
     }
-    if (this.#tuning.noDelay) c.setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, ON, 4);
-    const dial = new PolledDial(c, poller, fd, listener);
+    const dial = new PolledDial(c, poller, fd, this.#tuning.noDelay, listener);
     dial.start();
     return dial;
   }

@@ -19,12 +19,15 @@ export class PolledDial implements Dial, Polled {
   readonly #poller: Poller;
   /** -1 when it is over. */
   #fd: number;
+  readonly #noDelay: boolean;
   readonly #listener: DialListener;
 
-  constructor(libc: Libc, poller: Poller, fd: number, listener: DialListener) {
+  /** @param noDelay - Whether the socket is to send small segments at once (TCP_NODELAY). */
+  constructor(libc: Libc, poller: Poller, fd: number, noDelay: boolean, listener: DialListener) {
     this.#libc = libc;
     this.#poller = poller;
     this.#fd = fd;
+    this.#noDelay = noDelay;
     this.#listener = listener;
   }
 
@@ -56,7 +59,7 @@ export class PolledDial implements Dial, Polled {
     const fd = this.#fd;
     this.#fd = -1;
     const socket = new PolledSocket(this.#libc, this.#poller, fd, NOBODY);
-    socket.continueFrom({ isWatchedOut: true });
+    socket.continueFrom({ isWatchedOut: true, isNoDelayDue: this.#noDelay });
     if (code !== undefined) socket.failAfterReading(code);
     this.#poller.pass(fd, socket);
     this.#listener.onConnected(socket, localEndpoint(socket) ?? NOWHERE);

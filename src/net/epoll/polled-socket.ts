@@ -19,12 +19,14 @@ import {
   EPOLLIN,
   EPOLLOUT,
   EPOLLRDHUP,
+  IPPROTO_TCP,
   type Libc,
   MSG_NOSIGNAL,
   SHUT_WR,
   SO_ERROR,
   SO_LINGER,
   SOL_SOCKET,
+  TCP_NODELAY,
 } from "../libc.ts";
 import { localEndpoint } from "../tcp-socket.ts";
 import type { Polled, Poller } from "./poller.ts";
@@ -64,6 +66,13 @@ const FIN_SENT = 16;
 const BLOCKED = 32;
 /** It is watched for being writable. */
 const WATCHED_OUT = 64;
+/** It wants TCP_NODELAY, and has not needed it yet. */
+const NO_DELAY_DUE = 128;
+/** It has been written to. */
+const WRITTEN = 256;
+/** What every TCP segment may carry, in bytes (RFC 9293 §3.7.1). */
+const SEGMENT_BYTES = 536;
+const ON = Int32Array.of(1);
 
 export interface PolledSocketState {
   /** What the poller watches the descriptor for includes being writable. */
@@ -72,6 +81,8 @@ export interface PolledSocketState {
   readonly finSent?: boolean;
   /** The owner has bytes to write, and waits for `handleDrain`. */
   readonly isBlocked?: boolean;
+  /** TCP_NODELAY is wanted, and not set. */
+  readonly isNoDelayDue?: boolean;
 }
 
 export class PolledSocket implements ConnectedSocket, Polled {
@@ -107,12 +118,13 @@ export class PolledSocket implements ConnectedSocket, Polled {
   }
 
   /** Says what has happened to the descriptor before it came here. */
-  continueFrom({ isWatchedOut, finReceived, finSent, isBlocked }: PolledSocketState): void {
+  continueFrom({ isWatchedOut, finReceived, finSent, isBlocked, isNoDelayDue }: PolledSocketState): void {
     this.#flags |=
       (isWatchedOut ? WATCHED_OUT : 0) |
       (finReceived ? FIN_RECEIVED : 0) |
       (finSent ? FIN_SENT : 0) |
-      (isBlocked ? BLOCKED : 0);
+      (isBlocked ? BLOCKED : 0) |
+      (isNoDelayDue ? NO_DELAY_DUE : 0);
   }
 
   /** It failed when it was connected already: what it has received comes first. */
@@ -192,6 +204,7 @@ export class PolledSocket implements ConnectedSocket, Polled {
 
   write(bytes: Uint8Array): number {
     if (this.#is(CLOSED)) return -1;
+    if (this.#is(NO_DELAY_DUE)) this.#setNoDelay(bytes.length);
     for (;;) {
       const count = this.#libc.send(this.#fd, bytes, bytes.length, MSG_NOSIGNAL);
       if (count === bytes.length) return count;
@@ -210,6 +223,16 @@ export class PolledSocket implements ConnectedSocket, Polled {
       this.#askAgain();
       return -1;
     }
+  }
+
+  /** Where nothing has been sent, one segment goes out at once anyway (RFC 9293 §3.7.4): many sockets send no more. */
+  #setNoDelay(bytes: number): void {
+    if (!this.#is(WRITTEN) && bytes <= SEGMENT_BYTES) {
+      this.#flags |= WRITTEN;
+      return;
+    }
+    this.#flags &= ~NO_DELAY_DUE;
+    this.#libc.setsockopt(this.#fd, IPPROTO_TCP, TCP_NODELAY, ON, 4);
   }
 
   #waitToWrite(): void {
@@ -255,6 +278,7 @@ export class PolledSocket implements ConnectedSocket, Polled {
   /** Gives the descriptor away, as it is, with its place in the poller. Nobody hears anything from here any more. */
   detach(): number {
     const fd = this.#fd;
+    if (this.#is(NO_DELAY_DUE)) this.#libc.setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, ON, 4);
     this.#flags |= CLOSED;
     this.#fd = -1;
     return fd;
