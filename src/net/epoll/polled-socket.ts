@@ -126,27 +126,21 @@ export class PolledSocket implements ConnectedSocket, Polled {
       this.data.handleDrain();
     }
     if ((events & READABLE) === 0 || this.#is(CLOSED)) return;
-    // With FIN read there is nothing that could come before an error.
-    if (this.#is(PAUSED) && !this.#is(FIN_RECEIVED)) this.#flags |= SKIPPED;
-    else this.#read((events & ENDED) !== 0, (events & FAILED) !== 0);
+    if (!this.#is(FIN_RECEIVED)) {
+      if (this.#is(PAUSED)) this.#flags |= SKIPPED;
+      else this.#read((events & ENDED) !== 0);
+    }
+    // With FIN read nothing can come before an error, which no read would tell: the kernel would say FIN again.
+    if ((events & FAILED) === 0 || this.#is(CLOSED) || !this.#is(FIN_RECEIVED)) return;
+    this.#closeWith(this.#code ?? this.#takeError());
   }
 
   handleFault(): void {
     this.terminate();
   }
 
-  /**
-   * Reads what there is.
-   *
-   * @param isEnded - The event says that there is an end behind the bytes.
-   * @param isFailed - The event says that the socket has failed, or is shut both ways.
-   */
-  #read(isEnded: boolean, isFailed: boolean): void {
-    if (this.#is(FIN_RECEIVED)) {
-      // The kernel would say FIN again, and never the error.
-      if (isFailed) this.#closeWith(this.#code ?? this.#takeError());
-      return;
-    }
+  /** Reads what there is. @param isEnded - The event says that there is an end behind the bytes. */
+  #read(isEnded: boolean): void {
     for (;;) {
       const count = this.#libc.recv(this.#fd, buffer, READ_BYTES, 0);
       if (count > 0) {
