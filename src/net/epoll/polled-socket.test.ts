@@ -2,7 +2,7 @@
 
 import { afterEach, beforeAll, describe, expect, test } from "bun:test";
 import { readyPoller } from "../../../test/support/poller.ts";
-import { awaitTcpState, RawPeer, TCP_CLOSE, TCP_CLOSE_WAIT } from "../../../test/support/raw-peer.ts";
+import { awaitTcpState, MSG_OOB, RawPeer, TCP_CLOSE, TCP_CLOSE_WAIT } from "../../../test/support/raw-peer.ts";
 import { Recorder } from "../../../test/support/recorder.ts";
 import type { ConnectedSocket } from "../../ports/socket.ts";
 import { libc } from "../libc.ts";
@@ -87,6 +87,27 @@ describe.skipIf(libc === undefined)("PolledSocket", () => {
       socket.resume();
       await owner.closed();
       expect(owner.heard).toEqual(["data hello", "end", "close EPIPE"]);
+    });
+
+    test("bytes behind an urgent one, at which the kernel ends a read", async () => {
+      const { owner, peer } = await connected();
+      peer.send("before");
+      peer.send("!", MSG_OOB);
+      peer.send("after");
+      await owner.until(() => owner.bytes >= 11, "all bytes");
+      expect(owner.heard).toEqual(["data beforeafter"]);
+    });
+
+    test("FIN behind an urgent byte", async () => {
+      const { socket, owner, peer } = await connected();
+      peer.send("!", MSG_OOB);
+      peer.send("before");
+      peer.send("!", MSG_OOB);
+      peer.finish();
+      awaitTcpState(socket.fd, TCP_CLOSE_WAIT);
+      await owner.until(() => owner.heard.includes("end"), "the end");
+      expect(owner.heard.at(-1)).toBe("end");
+      expect(owner.heard[0]).toEndWith("before");
     });
   });
 });
