@@ -14,6 +14,7 @@ import { settled } from "../support/deadline.ts";
 import { exchangeOrigin } from "../support/origin.ts";
 import { readyPoller } from "../support/poller.ts";
 import { startProxy } from "../support/proxy-process.ts";
+import { MSG_OOB } from "../support/raw-peer.ts";
 import { scratchDir } from "../support/scratch-dir.ts";
 import { SeededRandom } from "../support/seeded-random.ts";
 import { openTunnel } from "../support/socks-client.ts";
@@ -225,6 +226,23 @@ describe.skipIf(process.platform !== "linux")("splice", () => {
         expect(target.received).toBe(64 * bytes.length);
         expect(target.sha256()).toBe(sha256(...Array.from({ length: 64 }, () => bytes)));
       }, 60_000);
+
+      test("what follows an urgent byte arrives", async () => {
+        using rig = await open();
+        const { client, target } = rig;
+        const bytes = noise(2 * MIB, 22);
+        client.send(bytes);
+        await target.until(() => target.received === bytes.length, "the bytes before");
+        const urgent = Uint8Array.of(7);
+        for (let round = 1; round <= 100; round++) {
+          expect(libc?.send(client.fd, urgent, 1, MSG_OOB)).toBe(1);
+          client.send(urgent);
+          // The urgent byte itself may be left out, and is an ordinary one when another one follows too soon.
+          await target.until(() => target.received >= bytes.length + round, "the bytes after");
+        }
+        client.finish();
+        expect(await target.ended()).toBe("fin");
+      });
 
       test("kill resets both, whatever is on the way", async () => {
         using rig = await open();

@@ -130,13 +130,14 @@ export class Splicer implements BulkMover, EndKeeper {
       end.smallReads = count < SMALL_BYTES ? end.smallReads + 1 : 0;
       return end.smallReads < this.#smallReadsMax;
     }
-    // The socket has bytes and the pipe takes none: it is full before the buffer size is reached.
-    if (count === -EAGAIN && end.held > 0) return false;
+    // The socket has bytes and none can be moved: the pipe is full before the buffer size is reached, or an urgent byte
+    // comes next, which splice(2) never passes.
+    if (count === -EAGAIN) return false;
     if (end.held === 0) this.#dropPipe(end);
     if (count === 0) {
       // After a write has met a RST, the end of the data looks like FIN.
       end.reading = end.code === undefined ? Reading.Ended : Reading.Off;
-    } else if (count !== -EAGAIN) {
+    } else {
       this.#fail(end, errnoName(-count));
       end.reading = Reading.Off;
     }
