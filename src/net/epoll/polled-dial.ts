@@ -20,6 +20,8 @@ export class PolledDial implements Dial, Polled {
   /** -1 when it is over. */
   #fd: number;
   readonly #listener: DialListener;
+  /** Once the connection stands. */
+  #socket: PolledSocket | undefined;
 
   constructor(libc: Libc, poller: Poller, fd: number, listener: DialListener) {
     this.#libc = libc;
@@ -46,6 +48,8 @@ export class PolledDial implements Dial, Polled {
 
   handleFault(): void {
     this.cancel();
+    // The listener had it already, or was about to.
+    this.#socket?.terminate();
   }
 
   cancel(): void {
@@ -56,6 +60,7 @@ export class PolledDial implements Dial, Polled {
     const fd = this.#fd;
     this.#fd = -1;
     const socket = new PolledSocket(this.#libc, this.#poller, fd, NOBODY);
+    this.#socket = socket;
     socket.continueFrom({ isWatchedOut: true });
     if (code !== undefined) socket.failAfterReading(code);
     this.#poller.pass(fd, socket);
