@@ -6,18 +6,26 @@
 import { afterAll, beforeAll, describe, expect, spyOn, test } from "bun:test";
 import { createHash } from "node:crypto";
 import { readdirSync } from "node:fs";
+import { NOBODY } from "../../src/net/epoll/nobody.ts";
 import type { Poller } from "../../src/net/epoll/poller.ts";
 import { EINTR } from "../../src/net/errno.ts";
+import { gentleReset } from "../../src/net/gentle-reset.ts";
 import { EPOLL_CTL_MOD, EPOLLERR, EPOLLHUP, type Libc, libc, SOL_SOCKET } from "../../src/net/libc.ts";
 import { Splicer } from "../../src/net/splice/splicer.ts";
+import { systemClock } from "../../src/net/system-clock.ts";
+import { TcpDialer } from "../../src/net/tcp-dial.ts";
+import { TcpListener } from "../../src/net/tcp-listener.ts";
+import type { ConnectedSocket, SocketOwner } from "../../src/ports/socket.ts";
+import { Tunnel } from "../../src/relay/tunnel.ts";
+import type { TunnelEnd } from "../../src/relay/tunnel-end.ts";
 import { settled } from "../support/deadline.ts";
 import { exchangeOrigin } from "../support/origin.ts";
 import { readyPoller } from "../support/poller.ts";
 import { startProxy } from "../support/proxy-process.ts";
-import { MSG_OOB } from "../support/raw-peer.ts";
+import { MSG_OOB, RawListener } from "../support/raw-peer.ts";
 import { scratchDir } from "../support/scratch-dir.ts";
 import { SeededRandom } from "../support/seeded-random.ts";
-import { openTunnel } from "../support/socks-client.ts";
+import { openTunnel, TestConnection } from "../support/socks-client.ts";
 import { openTunnelRig, type Peer, type RigOptions, type TunnelRig } from "../support/tunnel-rig.ts";
 
 const MIB = 1_048_576;
@@ -328,6 +336,45 @@ describe.skipIf(process.platform !== "linux")("splice", () => {
       await target.until(() => target.received === 4 * MIB + message, "a message");
     }
     expect(rig.tunnel.isAway).toBe(false);
+  });
+
+  test("a target that speaks and resets before anybody looks is passed on as a reset", async () => {
+    const options = { address: "127.0.0.1", port: 0, backlog: 1, ipv6Only: false, reusePort: false, noDelay: true };
+    const accepted = Promise.withResolvers<ConnectedSocket>();
+    const accept = (socket: ConnectedSocket): SocketOwner => {
+      accepted.resolve(socket);
+      return NOBODY;
+    };
+    const listener = new TcpListener(options, accept, poller);
+    const client = await TestConnection.open(listener.port);
+    const clientSocket = await accepted.promise;
+    using origin = new RawListener();
+    const over = Promise.withResolvers<TunnelEnd>();
+    const onConnected = (targetSocket: ConnectedSocket): void => {
+      const tunnel = new Tunnel(clientSocket, targetSocket, {
+        settings: { bufferSize: 65_536 },
+        totals: { bytes: 0 },
+        bulk: { mover: splicer, when: "always" },
+        nowMs: () => systemClock.nowMs(),
+        reset: gentleReset(systemClock),
+        onHalfClosed: () => undefined,
+        onHome: () => undefined,
+        onEnded: over.resolve,
+      });
+      clientSocket.data = tunnel.client;
+      targetSocket.data = tunnel.target;
+      tunnel.start();
+    };
+    const dialer = new TcpDialer({ noDelay: true }, poller);
+    dialer.dial(Uint8Array.of(127, 0, 0, 1), origin.port, {}, { onConnected, onFailed: over.reject });
+    const target = origin.accept();
+    target.send("last words");
+    target.reset();
+    expect(await over.promise).toBe("target-reset");
+    const words: Uint8Array[] = [];
+    expect(await client.readToEnd((bytes) => words.push(bytes))).toBe("reset");
+    expect(Buffer.concat(words).toString()).toBe("last words");
+    listener.close();
   });
 
   test("calls that a signal interrupts are made again", async () => {

@@ -99,6 +99,11 @@ export class PolledSocket implements ConnectedSocket, Polled {
     return this.#fd;
   }
 
+  /** It has met an error that only it remembers: what it has received comes first, and then this is told. */
+  get hasFailed(): boolean {
+    return this.#code !== undefined;
+  }
+
   get localAddress(): string {
     const local = localEndpoint(this);
     return local === undefined ? "" : formatIp(local.ip);

@@ -71,6 +71,8 @@ export class Splicer implements BulkMover, EndKeeper {
     const { stream: targetSocket } = target;
     // Bun's sockets cannot be taken from it.
     if (!(clientSocket instanceof PolledSocket && targetSocket instanceof PolledSocket)) return undefined;
+    // The kernel has told the error, and would say FIN to anybody else.
+    if (clientSocket.hasFailed || targetSocket.hasFailed) return undefined;
     if (clientSocket.fd < 0 || targetSocket.fd < 0 || !this.#pipes.hasRoom) return undefined;
     const clientEnd = this.#newEnd(clientSocket, client);
     const targetEnd = this.#newEnd(targetSocket, target);
