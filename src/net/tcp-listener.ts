@@ -119,8 +119,10 @@ export class TcpListener {
     this.address = bound.address;
     this.port = bound.port;
     this.#start = () => {
-      if (poller?.isReady) return new PolledListener(c, poller, fd, accept);
-      return acceptByBun(c, fd, options, accept);
+      if (!poller?.isReady) return acceptByBun(c, fd, options, accept);
+      const accepting = new PolledListener(c, poller, fd, accept);
+      if (!accepting.start()) throw new ListenError(options.address, options.port, "ENOMEM");
+      return accepting;
     };
     try {
       // Who comes before the poller is settled waits in the kernel's queue.

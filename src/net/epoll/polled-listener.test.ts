@@ -8,7 +8,7 @@ import type { ConnectedSocket } from "../../ports/socket.ts";
 import { EMFILE } from "../errno.ts";
 import { AF_INET, type Libc, libc, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM } from "../libc.ts";
 import { readSockaddr, SOCKADDR_IN6_BYTES, writeSockaddr } from "../sockaddr.ts";
-import { TcpListener } from "../tcp-listener.ts";
+import { ListenError, TcpListener } from "../tcp-listener.ts";
 import { NOBODY } from "./nobody.ts";
 import { PolledListener } from "./polled-listener.ts";
 import { Poller } from "./poller.ts";
@@ -60,6 +60,7 @@ describe.skipIf(libc === undefined)("PolledListener", () => {
       onAccept(socket);
       return NOBODY;
     });
+    expect(listener.start()).toBe(true);
     open.push(() => {
       listener.stop();
       c.close(fd);
@@ -202,6 +203,14 @@ describe.skipIf(libc === undefined)("TcpListener with a poller", () => {
     listener.close();
     await new Promise<void>((tell) => own.whenSettled(tell));
     expect(() => RawPeer.open(listener.port)).toThrow("ECONNREFUSED");
+    own.close();
+  });
+
+  test("that has no room for it says so as of any other reason", async () => {
+    const own = await readyPoller();
+    const add = spyOn(own, "add").mockImplementation(() => false);
+    expect(() => new TcpListener(LISTEN, () => NOBODY, own)).toThrow(ListenError);
+    add.mockRestore();
     own.close();
   });
 });

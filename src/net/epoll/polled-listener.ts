@@ -30,7 +30,7 @@ export class PolledListener implements Polled {
   #isStopped = false;
   #retry: NodeJS.Timeout | undefined;
 
-  /** Starts to accept. @param fd - A listening socket that does not block; it stays the caller's. */
+  /** @param fd - A listening socket that does not block; it stays the caller's. */
   constructor(
     libc: Libc,
     poller: Poller,
@@ -41,8 +41,12 @@ export class PolledListener implements Polled {
     this.#poller = poller;
     this.#fd = fd;
     this.#accept = accept;
+  }
+
+  /** Starts to accept. Returns whether the poller has room for it. */
+  start(): boolean {
     // Edge-triggered, too: without a descriptor for a client, the kernel would report that client again and again.
-    if (!poller.add(fd, READING, this)) throw new Error("a listening socket cannot be watched");
+    return this.#poller.add(this.#fd, READING, this);
   }
 
   /** Accepts nobody any more; the kernel queues who comes. */
