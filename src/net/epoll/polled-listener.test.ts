@@ -4,13 +4,14 @@ import { afterEach, beforeAll, describe, expect, spyOn, test } from "bun:test";
 import { settled, within } from "../../../test/support/deadline.ts";
 import { readyPoller } from "../../../test/support/poller.ts";
 import { RawPeer } from "../../../test/support/raw-peer.ts";
-import type { ConnectedSocket } from "../../ports/socket.ts";
+import type { ConnectedSocket, SocketOwner } from "../../ports/socket.ts";
 import { EMFILE } from "../errno.ts";
 import { AF_INET, type Libc, libc, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM } from "../libc.ts";
 import { readSockaddr, SOCKADDR_IN6_BYTES, writeSockaddr } from "../sockaddr.ts";
 import { ListenError, TcpListener } from "../tcp-listener.ts";
 import { NOBODY } from "./nobody.ts";
 import { PolledListener } from "./polled-listener.ts";
+import { PolledSocket } from "./polled-socket.ts";
 import { Poller } from "./poller.ts";
 
 const c = libc as Libc;
@@ -172,6 +173,24 @@ describe.skipIf(libc === undefined)("PolledListener", () => {
 });
 
 describe.skipIf(libc === undefined)("TcpListener with a poller", () => {
+  test("paused and resumed before the poller is settled, it waits for it all the same", async () => {
+    const own = Poller.open() as Poller;
+    const { promise, resolve } = Promise.withResolvers<ConnectedSocket>();
+    const accept = (accepted: ConnectedSocket): SocketOwner => {
+      resolve(accepted);
+      return NOBODY;
+    };
+    const listener = new TcpListener(LISTEN, accept, own);
+    listener.pause();
+    listener.resume();
+    using _ = RawPeer.open(listener.port);
+    const socket = await within(promise, 5000, "the client");
+    expect(socket).toBeInstanceOf(PolledSocket);
+    socket.terminate();
+    listener.close();
+    own.close();
+  });
+
   test("paused before the poller is settled, it accepts nobody until it is resumed", async () => {
     const own = Poller.open() as Poller;
     const accepted: ConnectedSocket[] = [];
