@@ -14,6 +14,7 @@ import {
   SHUT_WR,
   SO_LINGER,
   SOCK_CLOEXEC,
+  SOCK_NONBLOCK,
   SOCK_STREAM,
   SOL_SOCKET,
   TCP_NODELAY,
@@ -121,7 +122,17 @@ export class RawListener implements Disposable {
 
   /** Takes the next client; waits for it, and the event loop with it. */
   accept(): RawPeer {
-    return new RawPeer(succeeded(c.accept4(this.#fd, new Uint8Array(28), Uint32Array.of(28), SOCK_CLOEXEC), "accept4"));
+    return new RawPeer(this.#accept(SOCK_CLOEXEC));
+  }
+
+  /** The same, with the bare descriptor of a socket that does not block. */
+  acceptDescriptor(): number {
+    return this.#accept(SOCK_CLOEXEC | SOCK_NONBLOCK);
+  }
+
+  #accept(flags: number): number {
+    const size = SOCKADDR_IN6_BYTES;
+    return succeeded(c.accept4(this.#fd, new Uint8Array(size), Uint32Array.of(size), flags), "accept4");
   }
 
   [Symbol.dispose](): void {
