@@ -455,6 +455,36 @@ describe.skipIf(process.platform !== "linux")("splice", () => {
     });
   });
 
+  for (const when of ["off", "always"] as const) {
+    test(`events in any order, one by one, and told again when they are no news: ${when}`, async () => {
+      const c = libc as Libc;
+      const words = process.arch === "x64" ? 3 : 4;
+      const random = new SeededRandom(23);
+      /** BOUNDED: the last looks' events that say no more than that something may be read or written. */
+      const old: Uint32Array<ArrayBuffer>[] = [];
+      const odd: Libc = {
+        ...c,
+        epoll_wait: (epoll, events, max, timeoutMs) => {
+          const count = c.epoll_wait(epoll, events, 1 + random.below(max / 2), timeoutMs);
+          if (count < 1) return count;
+          const found = Array.from({ length: count }, (_, at) => events.slice(at * words, (at + 1) * words));
+          old.push(...found.filter(([bits = 0]) => (bits & (EPOLLERR | EPOLLHUP)) === 0).map((event) => event.slice()));
+          old.splice(0, old.length - 64);
+          for (let extra = random.below(4); extra > 0 && old.length > 0; extra--) {
+            found.push(old[random.below(old.length)] as Uint32Array<ArrayBuffer>);
+          }
+          found.sort(() => random.next() - 0x8000_0000);
+          for (const [at, event] of found.entries()) events.set(event, at * words);
+          return found.length;
+        },
+      };
+      await withSplicer(odd, async (ends) => {
+        const options = when === "off" ? { ...ends, bulk: undefined } : ends;
+        await Promise.all(Array.from({ length: 24 }, (_, seed) => randomTunnel(() => openTunnelRig(options), seed)));
+      });
+    });
+  }
+
   test("a bug of ours ends its tunnel, and is not kept quiet", async () => {
     const c = libc as Libc;
     const bug = new Error("a bug");
