@@ -185,6 +185,15 @@ describe.skipIf(libc === undefined)("Poller", () => {
     expect(readdirSync("/proc/self/fd").length).toBe(before);
   });
 
+  test("it is settled well although the event loop stands still for long at first", async () => {
+    const own = Poller.open() as Poller;
+    const limitMs = performance.now() + 2200;
+    while (performance.now() < limitMs);
+    await new Promise<void>((resolve) => own.whenSettled(resolve));
+    expect(own.isReady).toBe(true);
+    own.close();
+  });
+
   test("who cannot use the news that it is settled takes it from nobody else", async () => {
     const report = spyOn(globalThis, "reportError").mockImplementation(() => undefined);
     try {
