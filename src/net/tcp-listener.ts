@@ -81,6 +81,8 @@ export class TcpListener {
   readonly address: string;
   readonly port: number;
   readonly #start: () => Accepting;
+  /** Whether it is known whose sockets serve. */
+  readonly #isSettled: () => boolean;
   /** Our own descriptor of the listening socket; -1 where Bun has the only one. */
   readonly #fd: number;
   #isPaused = false;
@@ -106,6 +108,7 @@ export class TcpListener {
       };
       const first = startOrExplain(options, () => listen(port));
       this.#fd = -1;
+      this.#isSettled = () => true;
       this.#start = () => listen(this.port);
       this.#accepting = first;
       this.address = address;
@@ -118,9 +121,12 @@ export class TcpListener {
     const bound = boundEndpoint(c, fd);
     this.address = bound.address;
     this.port = bound.port;
+    this.#isSettled = () => poller?.isSettled ?? true;
     this.#start = () => {
-      if (poller?.isReady) return new PolledListener(c, poller, fd, accept);
-      return acceptByBun(c, fd, options, accept);
+      if (!poller?.isReady) return acceptByBun(c, fd, options, accept);
+      const accepting = new PolledListener(c, poller, fd, accept);
+      if (!accepting.start()) throw new ListenError(options.address, options.port, "ENOMEM");
+      return accepting;
     };
     try {
       // Who comes before the poller is settled waits in the kernel's queue.
@@ -151,7 +157,8 @@ export class TcpListener {
   }
 
   #accept(): void {
-    if (!this.#isClosed && !this.#isPaused) this.#accepting ??= this.#start();
+    if (this.#isClosed || this.#isPaused || !this.#isSettled()) return;
+    this.#accepting ??= this.#start();
   }
 
   /** Stops listening. Accepted sockets live on. */

@@ -259,6 +259,8 @@ export class Connection extends Deadline implements SocketOwner, CommandHost, Se
   }
 
   setDeadlineIn(limitMs: number): void {
+    // An answer may have found the client dead while the command went on.
+    if (this.#closed) return;
     const { wheel, clock } = this.context;
     wheel.set(this, limitMs > 0 ? clock.turnMs() + limitMs : Number.POSITIVE_INFINITY);
   }

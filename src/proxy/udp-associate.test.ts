@@ -552,6 +552,18 @@ describe("the end", () => {
     expect(context.counters.idleTimeouts).toBe(1);
   });
 
+  test("a client whom the reply finds dead is forgotten then, and not only after the silence that it has", () => {
+    const { accept, clock, context, events } = fakeProxy();
+    const client = accept();
+    client.peerSends(Uint8Array.of(5, 1, 0));
+    client.peerResetsUnnoticed();
+    client.peerSends(Uint8Array.of(5, 3, 0, ...ZEROS));
+    expect(events.records).toHaveLength(1);
+    clock.advance(61_000 + 2 * SLOT_MS);
+    expect(context.counters.idleTimeouts).toBe(0);
+    expect(events.records).toHaveLength(1);
+  });
+
   test("by silence gives its place back at once, though the client does not close", () => {
     const limits = { total: 1, perAddress: 0, perUser: 0 };
     const { accept, client, clock, datagrams } = associated({ udp: { limits } });

@@ -6,17 +6,26 @@
 import { afterAll, beforeAll, describe, expect, spyOn, test } from "bun:test";
 import { createHash } from "node:crypto";
 import { readdirSync } from "node:fs";
+import { NOBODY } from "../../src/net/epoll/nobody.ts";
 import type { Poller } from "../../src/net/epoll/poller.ts";
 import { EINTR } from "../../src/net/errno.ts";
+import { gentleReset } from "../../src/net/gentle-reset.ts";
 import { EPOLL_CTL_MOD, EPOLLERR, EPOLLHUP, type Libc, libc, SOL_SOCKET } from "../../src/net/libc.ts";
 import { Splicer } from "../../src/net/splice/splicer.ts";
+import { systemClock } from "../../src/net/system-clock.ts";
+import { TcpDialer } from "../../src/net/tcp-dial.ts";
+import { TcpListener } from "../../src/net/tcp-listener.ts";
+import type { ConnectedSocket, SocketOwner } from "../../src/ports/socket.ts";
+import { Tunnel } from "../../src/relay/tunnel.ts";
+import type { TunnelEnd } from "../../src/relay/tunnel-end.ts";
 import { settled } from "../support/deadline.ts";
 import { exchangeOrigin } from "../support/origin.ts";
 import { readyPoller } from "../support/poller.ts";
 import { startProxy } from "../support/proxy-process.ts";
+import { MSG_OOB, RawListener } from "../support/raw-peer.ts";
 import { scratchDir } from "../support/scratch-dir.ts";
 import { SeededRandom } from "../support/seeded-random.ts";
-import { openTunnel } from "../support/socks-client.ts";
+import { openTunnel, TestConnection } from "../support/socks-client.ts";
 import { openTunnelRig, type Peer, type RigOptions, type TunnelRig } from "../support/tunnel-rig.ts";
 
 const MIB = 1_048_576;
@@ -226,6 +235,23 @@ describe.skipIf(process.platform !== "linux")("splice", () => {
         expect(target.sha256()).toBe(sha256(...Array.from({ length: 64 }, () => bytes)));
       }, 60_000);
 
+      test("what follows an urgent byte arrives", async () => {
+        using rig = await open();
+        const { client, target } = rig;
+        const bytes = noise(2 * MIB, 22);
+        client.send(bytes);
+        await target.until(() => target.received === bytes.length, "the bytes before");
+        const urgent = Uint8Array.of(7);
+        for (let round = 1; round <= 100; round++) {
+          expect(libc?.send(client.fd, urgent, 1, MSG_OOB)).toBe(1);
+          client.send(urgent);
+          // The urgent byte itself may be left out, and is an ordinary one when another one follows too soon.
+          await target.until(() => target.received >= bytes.length + round, "the bytes after");
+        }
+        client.finish();
+        expect(await target.ended()).toBe("fin");
+      });
+
       test("kill resets both, whatever is on the way", async () => {
         using rig = await open();
         const { client, target } = rig;
@@ -312,6 +338,45 @@ describe.skipIf(process.platform !== "linux")("splice", () => {
     expect(rig.tunnel.isAway).toBe(false);
   });
 
+  test("a target that speaks and resets before anybody looks is passed on as a reset", async () => {
+    const options = { address: "127.0.0.1", port: 0, backlog: 1, ipv6Only: false, reusePort: false, noDelay: true };
+    const accepted = Promise.withResolvers<ConnectedSocket>();
+    const accept = (socket: ConnectedSocket): SocketOwner => {
+      accepted.resolve(socket);
+      return NOBODY;
+    };
+    const listener = new TcpListener(options, accept, poller);
+    const client = await TestConnection.open(listener.port);
+    const clientSocket = await accepted.promise;
+    using origin = new RawListener();
+    const over = Promise.withResolvers<TunnelEnd>();
+    const onConnected = (targetSocket: ConnectedSocket): void => {
+      const tunnel = new Tunnel(clientSocket, targetSocket, {
+        settings: { bufferSize: 65_536 },
+        totals: { bytes: 0 },
+        bulk: { mover: splicer, when: "always" },
+        nowMs: () => systemClock.nowMs(),
+        reset: gentleReset(systemClock),
+        onHalfClosed: () => undefined,
+        onHome: () => undefined,
+        onEnded: over.resolve,
+      });
+      clientSocket.data = tunnel.client;
+      targetSocket.data = tunnel.target;
+      tunnel.start();
+    };
+    const dialer = new TcpDialer({ noDelay: true }, poller);
+    dialer.dial(Uint8Array.of(127, 0, 0, 1), origin.port, {}, { onConnected, onFailed: over.reject });
+    const target = origin.accept();
+    target.send("last words");
+    target.reset();
+    expect(await over.promise).toBe("target-reset");
+    const words: Uint8Array[] = [];
+    expect(await client.readToEnd((bytes) => words.push(bytes))).toBe("reset");
+    expect(Buffer.concat(words).toString()).toBe("last words");
+    listener.close();
+  });
+
   test("calls that a signal interrupts are made again", async () => {
     const c = libc as Libc;
     let calls = 0;
@@ -389,6 +454,36 @@ describe.skipIf(process.platform !== "linux")("splice", () => {
       expect(await rig.over).toBe("finished");
     });
   });
+
+  for (const when of ["off", "always"] as const) {
+    test(`events in any order, one by one, and told again when they are no news: ${when}`, async () => {
+      const c = libc as Libc;
+      const words = process.arch === "x64" ? 3 : 4;
+      const random = new SeededRandom(23);
+      /** BOUNDED: the last looks' events that say no more than that something may be read or written. */
+      const old: Uint32Array<ArrayBuffer>[] = [];
+      const odd: Libc = {
+        ...c,
+        epoll_wait: (epoll, events, max, timeoutMs) => {
+          const count = c.epoll_wait(epoll, events, 1 + random.below(max / 2), timeoutMs);
+          if (count < 1) return count;
+          const found = Array.from({ length: count }, (_, at) => events.slice(at * words, (at + 1) * words));
+          old.push(...found.filter(([bits = 0]) => (bits & (EPOLLERR | EPOLLHUP)) === 0).map((event) => event.slice()));
+          old.splice(0, old.length - 64);
+          for (let extra = random.below(4); extra > 0 && old.length > 0; extra--) {
+            found.push(old[random.below(old.length)] as Uint32Array<ArrayBuffer>);
+          }
+          found.sort(() => random.next() - 0x8000_0000);
+          for (const [at, event] of found.entries()) events.set(event, at * words);
+          return found.length;
+        },
+      };
+      await withSplicer(odd, async (ends) => {
+        const options = when === "off" ? { ...ends, bulk: undefined } : ends;
+        await Promise.all(Array.from({ length: 24 }, (_, seed) => randomTunnel(() => openTunnelRig(options), seed)));
+      });
+    });
+  }
 
   test("a bug of ours ends its tunnel, and is not kept quiet", async () => {
     const c = libc as Libc;

@@ -17,8 +17,12 @@ import { addWithData, type Epoll, removeFrom } from "./epoll.ts";
 export const PROBE_ID = 0;
 
 const BYTE = Uint8Array.of(1);
-/** How long the proof may take, in milliseconds: some turns of the event loop, where it works at all. */
-const PATIENCE_MS = 2000;
+/**
+ * How long the proof may take: some turns of the event loop, where it works at all. So it is looked for so many times, in
+ * milliseconds apart: an event loop that stands still has one of them go by, however long that takes.
+ */
+const LOOKS = 20;
+const LOOK_MS = 100;
 
 export class LoopWake {
   readonly #libc: Libc;
@@ -53,7 +57,10 @@ export class LoopWake {
     // `fd` is missing in Bun's types.
     const options = { fd: this.#inner, data: undefined, allowHalfOpen: true, socket: this.#handlers() };
     Bun.connect(options as unknown as Parameters<typeof Bun.connect<undefined>>[0]).catch(() => this.close());
-    this.#patience = setTimeout(() => this.close(), PATIENCE_MS);
+    let looks = 0;
+    this.#patience = setInterval(() => {
+      if (++looks === LOOKS) this.close();
+    }, LOOK_MS);
   }
 
   /** Whether events have been proven to arrive. */
@@ -82,7 +89,7 @@ export class LoopWake {
   #settle(): void {
     if (this.#isSettled) return;
     this.#isSettled = true;
-    clearTimeout(this.#patience);
+    clearInterval(this.#patience);
     this.#onSettled();
   }
 

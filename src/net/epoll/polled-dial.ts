@@ -21,6 +21,8 @@ export class PolledDial implements Dial, Polled {
   #fd: number;
   readonly #noDelay: boolean;
   readonly #listener: DialListener;
+  /** Once the connection stands. */
+  #socket: PolledSocket | undefined;
 
   /** @param noDelay - Whether the socket is to send small segments at once (TCP_NODELAY). */
   constructor(libc: Libc, poller: Poller, fd: number, noDelay: boolean, listener: DialListener) {
@@ -49,6 +51,8 @@ export class PolledDial implements Dial, Polled {
 
   handleFault(): void {
     this.cancel();
+    // The listener had it already, or was about to.
+    this.#socket?.terminate();
   }
 
   cancel(): void {
@@ -59,6 +63,7 @@ export class PolledDial implements Dial, Polled {
     const fd = this.#fd;
     this.#fd = -1;
     const socket = new PolledSocket(this.#libc, this.#poller, fd, NOBODY);
+    this.#socket = socket;
     socket.continueFrom({ isWatchedOut: true, isNoDelayDue: this.#noDelay });
     if (code !== undefined) socket.failAfterReading(code);
     this.#poller.pass(fd, socket);

@@ -10,7 +10,7 @@ import type { Polled, Poller } from "./poller.ts";
 
 /** The most clients that one event accepts. The others of the event loop get their turn, and then the rest is reported. */
 const ACCEPTED_MAX = 32;
-/** How soon accepting is tried again when the system has no room for a client, in milliseconds. */
+/** How soon accepting is tried again when the system has no room for a client, or only errors, in milliseconds. */
 const RETRY_MS = 100;
 
 const sockaddr = new Uint8Array(SOCKADDR_IN6_BYTES);
@@ -30,7 +30,7 @@ export class PolledListener implements Polled {
   #isStopped = false;
   #retry: NodeJS.Timeout | undefined;
 
-  /** Starts to accept. @param fd - A listening socket that does not block; it stays the caller's. */
+  /** @param fd - A listening socket that does not block; it stays the caller's. */
   constructor(
     libc: Libc,
     poller: Poller,
@@ -41,8 +41,12 @@ export class PolledListener implements Polled {
     this.#poller = poller;
     this.#fd = fd;
     this.#accept = accept;
+  }
+
+  /** Starts to accept. Returns whether the poller has room for it. */
+  start(): boolean {
     // Edge-triggered, too: without a descriptor for a client, the kernel would report that client again and again.
-    if (!poller.add(fd, READING, this)) throw new Error("a listening socket cannot be watched");
+    return this.#poller.add(this.#fd, READING, this);
   }
 
   /** Accepts nobody any more; the kernel queues who comes. */
@@ -55,6 +59,7 @@ export class PolledListener implements Polled {
   }
 
   handleEvents(): void {
+    let hasAccepted = false;
     for (let count = 0; count < ACCEPTED_MAX; count++) {
       if (this.#isStopped) return;
       sockaddrSize[0] = sockaddr.length;
@@ -63,20 +68,31 @@ export class PolledListener implements Polled {
         const errno = this.#libc.errno();
         if (errno === EAGAIN) return;
         if (isWithoutRoom(errno)) {
-          this.#retry = setTimeout(() => this.#lookAgain(), RETRY_MS);
+          this.#retryLater();
           return;
         }
         // The error of one client, which is gone (accept(2)). It takes its turn like one who stays.
         continue;
       }
+      hasAccepted = true;
       this.#serve(fd, readSockaddr(sockaddr));
     }
-    this.#lookAgain();
+    if (hasAccepted) this.#lookAgain();
+    // So many errors are no clients': the socket itself is broken, and would say so for ever.
+    else this.#retryLater();
   }
 
   handleFault(): void {
     // One client's bug; the others are still to be accepted.
     this.#lookAgain();
+  }
+
+  /** Clients who come meanwhile are events, too, and meet the same: one timer is for all of them. */
+  #retryLater(): void {
+    this.#retry ??= setTimeout(() => {
+      this.#retry = undefined;
+      this.#lookAgain();
+    }, RETRY_MS);
   }
 
   #lookAgain(): void {

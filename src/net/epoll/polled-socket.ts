@@ -3,7 +3,8 @@
  *
  * It is watched edge-triggered (epoll(7)): told once what it is watched for, and never again until it must wait to write.
  * So a socket is read until it has no more: fewer bytes than were asked for say so, unless the same event says that the
- * end has come, too. A paused socket remembers that there was an event, and asks for it again when it is resumed.
+ * end has come, too, or an urgent byte, at which a read stops. That byte itself is left out, as Bun does. A paused socket
+ * remembers that there was an event, and asks for it again when it is resumed.
  *
  * The end of a socket: FIN of both sides closes it; an error closes it when everything that came before has been read.
  */
@@ -18,6 +19,7 @@ import {
   EPOLLHUP,
   EPOLLIN,
   EPOLLOUT,
+  EPOLLPRI,
   EPOLLRDHUP,
   IPPROTO_TCP,
   type Libc,
@@ -46,7 +48,7 @@ const ENDED = EPOLLRDHUP | EPOLLERR | EPOLLHUP;
 const FAILED = EPOLLERR | EPOLLHUP;
 const READABLE = EPOLLIN | ENDED;
 /** What a socket is watched for from its first moment. */
-export const READING: number = EPOLLIN | EPOLLRDHUP | EPOLLET;
+export const READING: number = EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLET;
 /** And from the first time on that it could not take bytes. */
 export const READING_AND_WRITING: number = READING | EPOLLOUT;
 
@@ -108,6 +110,11 @@ export class PolledSocket implements ConnectedSocket, Polled {
     return this.#fd;
   }
 
+  /** It has met an error that only it remembers: what it has received comes first, and then this is told. */
+  get hasFailed(): boolean {
+    return this.#code !== undefined;
+  }
+
   get localAddress(): string {
     const local = localEndpoint(this);
     return local === undefined ? "" : formatIp(local.ip);
@@ -138,27 +145,21 @@ export class PolledSocket implements ConnectedSocket, Polled {
       this.data.handleDrain();
     }
     if ((events & READABLE) === 0 || this.#is(CLOSED)) return;
-    // With FIN read there is nothing that could come before an error.
-    if (this.#is(PAUSED) && !this.#is(FIN_RECEIVED)) this.#flags |= SKIPPED;
-    else this.#read((events & ENDED) !== 0, (events & FAILED) !== 0);
+    if (!this.#is(FIN_RECEIVED)) {
+      if (this.#is(PAUSED)) this.#flags |= SKIPPED;
+      else this.#read(events);
+    }
+    // With FIN read nothing can come before an error, which no read would tell: the kernel would say FIN again.
+    if ((events & FAILED) === 0 || this.#is(CLOSED) || !this.#is(FIN_RECEIVED)) return;
+    this.#closeWith(this.#code ?? this.#takeError());
   }
 
   handleFault(): void {
     this.terminate();
   }
 
-  /**
-   * Reads what there is.
-   *
-   * @param isEnded - The event says that there is an end behind the bytes.
-   * @param isFailed - The event says that the socket has failed, or is shut both ways.
-   */
-  #read(isEnded: boolean, isFailed: boolean): void {
-    if (this.#is(FIN_RECEIVED)) {
-      // The kernel would say FIN again, and never the error.
-      if (isFailed) this.#closeWith(this.#code ?? this.#takeError());
-      return;
-    }
+  /** Reads what there is. @param events - Those that say that there is something. */
+  #read(events: number): void {
     for (;;) {
       const count = this.#libc.recv(this.#fd, buffer, READ_BYTES, 0);
       if (count > 0) {
@@ -169,11 +170,11 @@ export class PolledSocket implements ConnectedSocket, Polled {
           this.#flags |= SKIPPED;
           return;
         }
-        if (count === READ_BYTES) {
+        if (count === READ_BYTES || (events & EPOLLPRI) !== 0) {
           this.#askAgain();
           return;
         }
-        if (isEnded) continue;
+        if ((events & ENDED) !== 0) continue;
         return;
       }
       if (count === 0) {

@@ -37,7 +37,7 @@ export class Poller {
     this.#epoll = epoll;
     const settled = (): void => {
       this.#isSettled = true;
-      for (const tell of this.#waiting.splice(0)) tell();
+      for (const tell of this.#waiting.splice(0)) reportingFaults(tell);
     };
     this.#wake = new LoopWake(c, epoll, () => inTurn(() => epoll.poll(this.#handleEvent)), settled);
   }
@@ -125,8 +125,18 @@ export class Poller {
     try {
       polled.handleEvents(events);
     } catch (fault) {
-      polled.handleFault();
+      // Ending it may meet the same bug; the others' events of this look come only once.
+      reportingFaults(() => polled.handleFault());
       reportError(fault);
     }
   };
+}
+
+/** Runs `act` for one of many: what it throws is a bug, of which the program hears, and is no matter of the others. */
+function reportingFaults(act: () => void): void {
+  try {
+    act();
+  } catch (fault) {
+    reportError(fault);
+  }
 }

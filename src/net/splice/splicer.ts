@@ -71,6 +71,8 @@ export class Splicer implements BulkMover, EndKeeper {
     const { stream: targetSocket } = target;
     // Bun's sockets cannot be taken from it.
     if (!(clientSocket instanceof PolledSocket && targetSocket instanceof PolledSocket)) return undefined;
+    // The kernel has told the error, and would say FIN to anybody else.
+    if (clientSocket.hasFailed || targetSocket.hasFailed) return undefined;
     if (clientSocket.fd < 0 || targetSocket.fd < 0 || !this.#pipes.hasRoom) return undefined;
     const clientEnd = this.#newEnd(clientSocket, client);
     const targetEnd = this.#newEnd(targetSocket, target);
@@ -130,13 +132,14 @@ export class Splicer implements BulkMover, EndKeeper {
       end.smallReads = count < SMALL_BYTES ? end.smallReads + 1 : 0;
       return end.smallReads < this.#smallReadsMax;
     }
-    // The socket has bytes and the pipe takes none: it is full before the buffer size is reached.
-    if (count === -EAGAIN && end.held > 0) return false;
+    // The socket has bytes and none can be moved: the pipe is full before the buffer size is reached, or an urgent byte
+    // comes next, which splice(2) never passes.
+    if (count === -EAGAIN) return false;
     if (end.held === 0) this.#dropPipe(end);
     if (count === 0) {
       // After a write has met a RST, the end of the data looks like FIN.
       end.reading = end.code === undefined ? Reading.Ended : Reading.Off;
-    } else if (count !== -EAGAIN) {
+    } else {
       this.#fail(end, errnoName(-count));
       end.reading = Reading.Off;
     }
