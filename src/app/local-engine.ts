@@ -146,11 +146,13 @@ export class LocalEngine implements Engine {
   }
 
   /** The constructor has opened everything already; only who accepts may not be settled yet. */
-  ready(): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    if (this.#poller === undefined) resolve();
-    else this.#poller.whenSettled(resolve);
-    return promise;
+  async ready(): Promise<void> {
+    const poller = this.#poller;
+    if (poller !== undefined) await new Promise<void>((resolve) => poller.whenSettled(resolve));
+    const wantsOwn = libc !== undefined && this.#config.relay.sockets === "auto";
+    if (wantsOwn && poller?.isReady !== true) {
+      this.#log.warn("no way into the event loop of this Bun: its own sockets serve clients, and nothing is spliced");
+    }
   }
 
   get control(): Control {

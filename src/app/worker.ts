@@ -88,7 +88,10 @@ class Worker {
       this.#end(1);
       return;
     }
-    tell({ kind: "ready" });
+    this.#engine.ready().then(
+      () => tell({ kind: "ready" }),
+      (fault) => tell({ kind: "failed", message: String(fault) }),
+    );
   }
 
   async #stop(): Promise<void> {

@@ -2,7 +2,7 @@
 export interface Stream {
   /** Hands bytes to the kernel; returns how many it took, -1 when the socket is closed. Copies nothing. */
   write(bytes: Uint8Array): number;
-  /** Sends FIN; we can still read. */
+  /** Sends FIN; we can still read. Where the peer has sent FIN before, the close may come before this returns. */
   shutdown(): void;
   /**
    * Sends FIN after all that was written, and forgets the socket, whose peer has sent FIN before. Its owner hears of the

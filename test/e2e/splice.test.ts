@@ -10,7 +10,7 @@ import { NOBODY } from "../../src/net/epoll/nobody.ts";
 import type { Poller } from "../../src/net/epoll/poller.ts";
 import { EINTR } from "../../src/net/errno.ts";
 import { gentleReset } from "../../src/net/gentle-reset.ts";
-import { EPOLL_CTL_MOD, EPOLLERR, EPOLLHUP, type Libc, libc, SOL_SOCKET } from "../../src/net/libc.ts";
+import { EPOLL_CTL_ADD, EPOLL_CTL_MOD, EPOLLERR, EPOLLHUP, type Libc, libc, SOL_SOCKET } from "../../src/net/libc.ts";
 import { Splicer } from "../../src/net/splice/splicer.ts";
 import { systemClock } from "../../src/net/system-clock.ts";
 import { TcpDialer } from "../../src/net/tcp-dial.ts";
@@ -484,6 +484,28 @@ describe.skipIf(process.platform !== "linux")("splice", () => {
       });
     });
   }
+
+  test("a tunnel whose socket the kernel watches no more is reset, and not forgotten", async () => {
+    const c = libc as Libc;
+    let isPoor = false;
+    const poor: Libc = {
+      ...c,
+      epoll_ctl: (epoll, operation, ...rest) =>
+        isPoor && operation === EPOLL_CTL_ADD ? -1 : c.epoll_ctl(epoll, operation, ...rest),
+    };
+    await withSplicer(poor, async (ends) => {
+      using rig = await openTunnelRig(ends);
+      const { client, target } = rig;
+      target.stopReading();
+      client.send(noise(96 * MIB, 22));
+      await settled(() => rig.totals.bytes);
+      isPoor = true;
+      target.readOn();
+      expect(await client.ended()).toBe("reset");
+      expect(await target.ended()).toBe("reset");
+      await rig.over;
+    });
+  });
 
   test("a bug of ours ends its tunnel, and is not kept quiet", async () => {
     const c = libc as Libc;

@@ -32,8 +32,8 @@ export class Epoll {
     return this.#control(EPOLL_CTL_ADD, fd, events, id, generation);
   }
 
-  change(fd: number, events: number, id: number, generation = 0): void {
-    this.#control(EPOLL_CTL_MOD, fd, events, id, generation);
+  change(fd: number, events: number, id: number, generation = 0): boolean {
+    return this.#control(EPOLL_CTL_MOD, fd, events, id, generation);
   }
 
   remove(fd: number): void {

@@ -72,9 +72,12 @@ export class Poller {
     return false;
   }
 
-  /** Watches a descriptor for other events, or for the same, which reports anew what is ready now. */
-  change(fd: number, events: number, polled: Polled): void {
-    this.#epoll.change(fd, events, fd + FIRST_ID, polled.generation);
+  /**
+   * Watches a descriptor for other events, or for the same, which reports anew what is ready now. Returns whether the kernel
+   * agreed, as it does where the descriptor is watched.
+   */
+  change(fd: number, events: number, polled: Polled): boolean {
+    return this.#epoll.change(fd, events, fd + FIRST_ID, polled.generation);
   }
 
   /** Gives a descriptor that is watched to somebody else, with the events it is watched for. */
@@ -90,9 +93,9 @@ export class Poller {
     this.#epoll.remove(fd);
   }
 
-  /** Puts back a descriptor that was silenced. */
-  watchAgain(fd: number, events: number, polled: Polled): void {
-    this.#epoll.add(fd, events, fd + FIRST_ID, polled.generation);
+  /** Puts back a descriptor that was silenced. Returns whether the kernel agreed: it may be short of memory. */
+  watchAgain(fd: number, events: number, polled: Polled): boolean {
+    return this.#epoll.add(fd, events, fd + FIRST_ID, polled.generation);
   }
 
   /** Forgets a descriptor that is closed next: the kernel takes it out of the epoll instance. */

@@ -201,10 +201,15 @@ export class Splicer implements BulkMover, EndKeeper {
     // A RST is reported whatever is asked for. Where it has to wait for the bytes before it, it is not looked for.
     const watched = events === 0 && !end.isQuiet ? UNWATCHED : events;
     if (watched === end.watched) return;
-    if (watched === UNWATCHED) this.#poller.silence(end.fd);
-    else if (end.watched === UNWATCHED) this.#poller.watchAgain(end.fd, events, end);
-    else this.#poller.change(end.fd, events, end);
+    const before = end.watched;
     end.watched = watched;
+    if (watched === UNWATCHED) this.#poller.silence(end.fd);
+    else if (before !== UNWATCHED) this.#poller.change(end.fd, events, end);
+    else if (!this.#poller.watchAgain(end.fd, events, end)) {
+      // The kernel has no memory for it: nobody would hear of this socket again.
+      this.terminate(end);
+      this.terminate(end.other);
+    }
   }
 
   #takeError(end: SplicedEnd): string {
@@ -242,9 +247,12 @@ export class Splicer implements BulkMover, EndKeeper {
     // Told at once that it can write, and so with what is held.
     socket.continueFrom({ isWatchedOut: true, isBlocked: true, finReceived, finSent });
     this.#poller.pass(fd, socket);
-    if (end.watched === UNWATCHED) this.#poller.watchAgain(fd, READING_AND_WRITING, socket);
-    else this.#poller.change(fd, READING_AND_WRITING, socket);
+    const isWatched =
+      end.watched === UNWATCHED
+        ? this.#poller.watchAgain(fd, READING_AND_WRITING, socket)
+        : this.#poller.change(fd, READING_AND_WRITING, socket);
     owner.handleHome(socket, held);
+    if (!isWatched) socket.terminate();
   }
 
   /** What was read from `end`, taken out of its pipe. BOUNDED by the pipe. */
