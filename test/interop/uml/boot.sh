@@ -32,7 +32,9 @@ busybox poweroff -f
 INIT
 chmod 755 "$scratch/init"
 
-timeout -k 5 "${UML_SECONDS_MAX:-120}" linux.uml mem="${UML_MEMORY:-1024M}" uml_dir="$scratch" umid=guest \
+cc -shared -fPIC -O2 -Wall -o "$scratch/xstate.so" "$(dirname "$0")/xstate.c" -ldl
+
+LD_PRELOAD="$scratch/xstate.so" timeout -k 5 "${UML_SECONDS_MAX:-120}" linux.uml mem="${UML_MEMORY:-1024M}" uml_dir="$scratch" umid=guest \
   rootfstype=hostfs rootflags=/ rw init="$scratch/init" con=null con0=null,fd:1 ssl=null quiet \
   </dev/null 2>"$scratch/stderr" || true
 
