@@ -113,7 +113,7 @@ export class LocalEngine implements Engine {
         idleTimeouts: 0,
       },
       udp: {
-        sockets: new BestDatagramSockets(),
+        sockets: new BestDatagramSockets(this.#poller),
         routes: new RouteTable(),
         quota: share?.udpQuota ?? new Quota(),
         ports: new PortChoice(),

@@ -114,7 +114,7 @@ const OPTIONS: readonly ServeOption[] = [
   {
     long: "--sockets",
     value: "auto|bun",
-    description: "whose TCP sockets serve clients",
+    description: "whose sockets serve clients",
     defaultText: "auto: our own on Linux",
     key: ["relay", "sockets"],
   },

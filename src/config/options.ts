@@ -79,8 +79,8 @@ export type RelayOptions = {
    */
   readonly splice_pipes?: number;
   /**
-   * Whose TCP sockets serve clients. "auto": our own on Linux, where they cost a third less, and Bun's elsewhere.
-   * "bun": Bun's; then nothing is spliced. Read at the start only. Default: "auto".
+   * Whose sockets serve clients. "auto": our own on Linux, where they cost less, and Bun's elsewhere. "bun": Bun's;
+   * then nothing is spliced. Read at the start only. Default: "auto".
    */
   readonly sockets?: "auto" | "bun";
   /**

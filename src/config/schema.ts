@@ -170,7 +170,7 @@ const RELAY: z.ZodType<RelayConfig> = table({
   sockets: oneOf("auto", "bun")
     .prefault("auto")
     .describe(
-      'Whose TCP sockets serve clients. "auto": our own on Linux, where they cost a third less, and Bun\'s elsewhere. "bun": Bun\'s; then nothing is spliced. Read at the start only.',
+      'Whose sockets serve clients. "auto": our own on Linux, where they cost less, and Bun\'s elsewhere. "bun": Bun\'s; then nothing is spliced. Read at the start only.',
     ),
   keep_alive: duration("never")
     .prefault("1m")

@@ -1,4 +1,5 @@
 import type { DatagramListener, DatagramSocket } from "../../ports/datagram-socket.ts";
+import type { Polled } from "../epoll/poller.ts";
 import { EPOLLIN, EPOLLOUT } from "../libc.ts";
 import type { MmsgSockets } from "./mmsg-sockets.ts";
 import type { KeptDatagram } from "./send-batch.ts";
@@ -8,23 +9,31 @@ const KEPT_DATAGRAMS_MAX = 256;
 const KEPT_BYTES_MAX = 1_048_576;
 
 /** One socket of {@link MmsgSockets}. */
-export class MmsgSocket implements DatagramSocket {
+export class MmsgSocket implements DatagramSocket, Polled {
+  generation = 0;
   readonly port: number;
   readonly fd: number;
   readonly listener: DatagramListener;
   readonly #all: MmsgSockets;
-  readonly #id: number;
   /** BOUNDED by the two constants above, and one batch. */
   #kept: KeptDatagram[] = [];
   #keptBytes = 0;
   isClosed = false;
 
-  constructor(all: MmsgSockets, fd: number, port: number, id: number, listener: DatagramListener) {
+  constructor(all: MmsgSockets, fd: number, port: number, listener: DatagramListener) {
     this.#all = all;
     this.fd = fd;
     this.port = port;
-    this.#id = id;
     this.listener = listener;
+  }
+
+  handleEvents(events: number): void {
+    this.#all.serve(this, events);
+  }
+
+  /** A bug of ours: what peers do never throws. */
+  handleFault(): void {
+    this.close();
   }
 
   send(payload: Uint8Array, port: number, address: string, header?: Uint8Array): void {
@@ -36,7 +45,7 @@ export class MmsgSocket implements DatagramSocket {
 
   /** Keeps a datagram until the kernel has room. */
   keep(datagram: KeptDatagram): void {
-    if (this.#kept.length === 0) this.#all.epoll.change(this.fd, EPOLLIN | EPOLLOUT, this.#id);
+    if (this.#kept.length === 0) this.#all.poller.change(this.fd, EPOLLIN | EPOLLOUT, this);
     this.#kept.push(datagram);
     this.#keptBytes += datagram.bytes.length;
   }
@@ -46,7 +55,7 @@ export class MmsgSocket implements DatagramSocket {
     const kept = this.#kept;
     this.#kept = [];
     this.#keptBytes = 0;
-    this.#all.epoll.change(this.fd, EPOLLIN, this.#id);
+    this.#all.poller.change(this.fd, EPOLLIN, this);
     for (const { bytes, payloadSize, port, address } of kept) {
       this.#all.send(this, bytes, port, address, undefined, payloadSize);
     }
@@ -65,8 +74,7 @@ export class MmsgSocket implements DatagramSocket {
     this.isClosed = true;
     if (this.#kept.length > 0) this.listener.onLost(this.#kept.length);
     this.#kept = [];
-    this.#all.forget(this.#id);
-    this.#all.epoll.remove(this.fd);
+    this.#all.poller.forget(this.fd);
     this.#all.libc.close(this.fd);
   }
 }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { within } from "../../../test/support/deadline.ts";
+import { readyPoller } from "../../../test/support/poller.ts";
 import { EAGAIN } from "../errno.ts";
 import { type Libc, libc } from "../libc.ts";
 import { MmsgSockets } from "./mmsg-sockets.ts";
@@ -19,9 +20,8 @@ async function setUp() {
     },
     errno: () => (kernel.hasRoom ? real.errno() : EAGAIN),
   };
-  const sockets = MmsgSockets.open(c);
-  if (sockets === undefined) throw new Error("no descriptors left");
-  await within(sockets.ready, 5000, "the event loop");
+  const poller = await readyPoller(c);
+  const sockets = new MmsgSockets(c, poller);
   const heard: string[] = [];
   const counts = { sent: 0, bytes: 0, lost: 0 };
   const { promise: last, resolve } = Promise.withResolvers<void>();
@@ -60,7 +60,7 @@ async function setUp() {
   const close = (): void => {
     sender.close();
     receiver.close();
-    sockets.close();
+    poller.close();
   };
   return { kernel, sender, heard, counts, last, send, close };
 }
