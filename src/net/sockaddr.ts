@@ -29,6 +29,9 @@ export function writeSockaddr(ip: Uint8Array, port: number, out: Uint8Array): nu
 /** The endpoint in a sockaddr, a mapped address unwrapped. A copy. */
 export function readSockaddr(sockaddr: Uint8Array): Endpoint {
   const port = readU16(sockaddr, 2);
-  const ip = sockaddr[0] === AF_INET ? sockaddr.slice(4, 8) : unwrapMapped(sockaddr.slice(8, 24));
+  if (sockaddr[0] !== AF_INET) return { ip: unwrapMapped(sockaddr.slice(8, 24)), port };
+  // Not by `slice`, which is a call into the runtime: every connection comes here twice.
+  const ip = new Uint8Array(4);
+  for (let i = 0; i < 4; i++) ip[i] = sockaddr[4 + i] as number;
   return { ip, port };
 }

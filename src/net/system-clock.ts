@@ -2,6 +2,8 @@ import type { Clock, Timer } from "../ports/clock.ts";
 
 /** When the turn of the event loop began that is under way; -1 where nobody has said so. */
 let turnMs = -1;
+/** The time of day in that turn; -1 before somebody asks. */
+let turnWallMs = -1;
 
 /** Runs what one turn of the event loop has to do, with one look at the clock for all of it. */
 export function inTurn<Result>(work: () => Result): Result {
@@ -10,14 +12,21 @@ export function inTurn<Result>(work: () => Result): Result {
     return work();
   } finally {
     turnMs = -1;
+    turnWallMs = -1;
   }
+}
+
+function wallMs(): number {
+  if (turnMs < 0) return Date.now();
+  if (turnWallMs < 0) turnWallMs = Date.now();
+  return turnWallMs;
 }
 
 /** The machine's own clocks. */
 export const systemClock: Clock = {
   nowMs: () => performance.now(),
   turnMs: () => (turnMs < 0 ? performance.now() : turnMs),
-  wallMs: () => Date.now(),
+  wallMs,
   setTimer: (delayMs, callback): Timer => {
     const handle = setTimeout(callback, delayMs);
     return { cancel: () => clearTimeout(handle) };

@@ -1,11 +1,13 @@
 import type { AttemptRecord } from "../ports/proxy-events.ts";
 import type { ResolutionStep } from "../ports/resolver.ts";
+import type { ConnectedSocket, Endpoint } from "../ports/socket.ts";
 import type { Address } from "../protocol/socks5/address.ts";
+import type { FailureRep } from "../protocol/socks5/constants.ts";
 import type { Command, CommandHost } from "./command.ts";
-import { Connect } from "./connect.ts";
+import { Connect, type ConnectListener } from "./connect.ts";
 
 /** CONNECT: a tunnel to the destination, or the reason why there is none (RFC 1928 §4 and §6). */
-export class ConnectCommand implements Command {
+export class ConnectCommand implements Command, ConnectListener {
   readonly #host: CommandHost;
   #connect: Connect | undefined;
 
@@ -24,11 +26,16 @@ export class ConnectCommand implements Command {
   start(dst: Address): void {
     const host = this.#host;
     host.setDeadlineIn(host.context.timeouts.connectMs);
-    this.#connect = new Connect(host.context, host, dst, {
-      onConnected: (socket, local, target) => host.openTunnel(socket, local, target),
-      onFailed: (rep, detail) => host.refuse(rep, detail),
-    });
+    this.#connect = new Connect(host.context, host, dst, this);
     this.#connect.start();
+  }
+
+  onConnected(socket: ConnectedSocket, local: Endpoint, target: string): void {
+    this.#host.openTunnel(socket, local, target);
+  }
+
+  onFailed(rep: FailureRep, detail: string | undefined): void {
+    this.#host.refuse(rep, detail);
   }
 
   timeOut(): void {

@@ -214,18 +214,11 @@ export class ServerSession implements Machine<ServerEvent> {
   #step(bytes: Uint8Array, nowMs: number): number {
     switch (this.#state) {
       case "greeting":
-        return this.#take(decodeGreeting(bytes), nowMs, (methods) => this.#select(methods, nowMs));
+        return this.#takeGreeting(decodeGreeting(bytes), nowMs);
       case "userpass":
-        return this.#take(decodeUserPass(bytes), nowMs, ({ uname, passwd }) => {
-          this.#state = "verdict";
-          this.#events.push({ kind: "authenticate", uname, passwd });
-        });
+        return this.#takeUserPass(decodeUserPass(bytes), nowMs);
       case "request":
-        return this.#take(decodeRequest(bytes, this.#options), nowMs, (request) => {
-          this.#state = "answer";
-          this.#deadlineMs = Number.POSITIVE_INFINITY;
-          this.#events.push({ kind: "request", request });
-        });
+        return this.#takeRequest(decodeRequest(bytes, this.#options), nowMs);
       case "verdict":
       case "answer":
       case "open":
@@ -237,19 +230,30 @@ export class ServerSession implements Machine<ServerEvent> {
     }
   }
 
-  #take<Value>(decoded: Decoded<Value, SocksFault>, nowMs: number, accept: (value: Value) => void): number {
-    switch (decoded.kind) {
-      case "incomplete":
-        return 0;
-      case "invalid":
-        this.#reject(decoded.fault, nowMs);
-        return 0;
-      case "done":
-        accept(decoded.value);
-        return decoded.bytesRead;
-      default:
-        return decoded satisfies never;
-    }
+  #takeGreeting(decoded: Decoded<Uint8Array, SocksFault>, nowMs: number): number {
+    if (decoded.kind !== "done") return this.#takeNothing(decoded, nowMs);
+    this.#select(decoded.value, nowMs);
+    return decoded.bytesRead;
+  }
+
+  #takeUserPass(decoded: Decoded<Credentials, SocksFault>, nowMs: number): number {
+    if (decoded.kind !== "done") return this.#takeNothing(decoded, nowMs);
+    this.#state = "verdict";
+    this.#events.push({ kind: "authenticate", uname: decoded.value.uname, passwd: decoded.value.passwd });
+    return decoded.bytesRead;
+  }
+
+  #takeRequest(decoded: Decoded<Request, SocksFault>, nowMs: number): number {
+    if (decoded.kind !== "done") return this.#takeNothing(decoded, nowMs);
+    this.#state = "answer";
+    this.#deadlineMs = Number.POSITIVE_INFINITY;
+    this.#events.push({ kind: "request", request: decoded.value });
+    return decoded.bytesRead;
+  }
+
+  #takeNothing(decoded: Exclude<Decoded<unknown, SocksFault>, { kind: "done" }>, nowMs: number): number {
+    if (decoded.kind === "invalid") this.#reject(decoded.fault, nowMs);
+    return 0;
   }
 
   //= rfc1928#3/method-selection
