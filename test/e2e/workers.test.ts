@@ -146,6 +146,13 @@ describe.skipIf(process.platform !== "linux")("two workers", () => {
   });
 });
 
+test("workers keep compiled code, as whoever starts Sockeye by its command does (docs/adr/0034-compiled-code.md)", async () => {
+  await start();
+  for (const pid of [proxy.pid, ...workerPids()]) {
+    expect(readFileSync(`/proc/${pid}/environ`, "utf8").split("\0")).toContain("BUN_JSC_forceCodeBlockLiveness=1");
+  }
+});
+
 function isAlive(pid: number): boolean {
   try {
     return readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.[0] !== "Z";
