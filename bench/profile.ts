@@ -54,7 +54,9 @@ class Subject {
     const user = workload.needs === "users" ? ["--user", `${USER.name}:${USER.password}`] : [];
     const diagnostics = Bun.file(join(scratch, "stderr.log"));
     const bun = [process.execPath, "--no-env-file", "--no-install", ...preload.flatMap((path) => ["--preload", path])];
-    const env = { ...process.env, SOCKEYE_STATE_DIR: join(scratch, "state"), SAMPLES_FILE: samplesFile };
+    // As bin/sockeye has it.
+    const engine = { BUN_JSC_forceCodeBlockLiveness: "1" };
+    const env = { ...process.env, ...engine, SOCKEYE_STATE_DIR: join(scratch, "state"), SAMPLES_FILE: samplesFile };
     const log = ["--access-log", join(scratch, "access.log")];
     const command = [...bun, join(root, "src", "cli", "main.ts"), ...serve, ...user, ...log];
     const child = adopt(Bun.spawn(command, { stdin: "ignore", stderr: diagnostics, env }));

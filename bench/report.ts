@@ -1,7 +1,7 @@
 /**
  * Results as Markdown: a table for each workload, and how the project's aims stand.
  *
- * usage: bun bench/report.ts RESULTS.json        writes docs/benchmarks.md and its charts
+ * usage: bun bench/report.ts RESULTS.json …      writes docs/benchmarks.md, a part for each file; the charts are those of the last
  */
 
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -97,32 +97,44 @@ function drawInto(results: Results): Draw {
   };
 }
 
-/** docs/benchmarks.md, made of the results in the file at `path`. */
-function page(results: Results, path: string): string {
-  const busy =
-    results.loadAverage > 1
-      ? " **Other work ran on the machine meanwhile**: CPU and memory stand, rates and percentiles say more about the machine."
-      : "";
+/** One file of results, and where it is. */
+interface ResultsFile {
+  readonly path: string;
+  readonly results: Results;
+}
+
+/** docs/benchmarks.md. */
+function page(files: readonly ResultsFile[]): string {
+  const parts = files.map(({ path, results }, index) => {
+    const text = report(results, index === files.length - 1 ? drawInto(results) : undefined);
+    const busy =
+      results.loadAverage > 1
+        ? " **Other work ran on the machine meanwhile**: CPU and memory stand, rates and percentiles say more about the machine."
+        : "";
+    return `${text}\n\nThe data are in [${relative(root, path)}](../${relative(root, path)}).${busy}\n`;
+  });
   return [
     "# Benchmarks",
     "",
-    "What Sockeye costs, beside the least that a relay can cost and beside other proxies, in one run of `npm run bench` on one",
-    "machine. [The method](../bench/METHOD.md) says what is measured, what a column means, and what it cannot show.",
-    `The data are in [${relative(root, path)}](../${relative(root, path)}).${busy}`,
+    "What Sockeye costs, beside the least that a relay can cost and beside other proxies, each part in one run of `npm run bench` on one",
+    "machine. [The method](../bench/METHOD.md) says what is measured, what a column means, what it cannot show, and why a long run of many",
+    "workloads is harder on a program that is compiled as it runs than a short one.",
     "",
-    report(results, drawInto(results)),
+    ...parts,
   ].join("\n");
 }
 
 if (import.meta.main) {
-  const path = process.argv[2];
-  if (path === undefined) {
-    process.stderr.write("usage: bun bench/report.ts RESULTS.json\n");
+  const paths = process.argv.slice(2);
+  if (paths.length === 0) {
+    process.stderr.write("usage: bun bench/report.ts RESULTS.json …\n");
     process.exit(2);
   }
-  const results = (await Bun.file(path).json()) as Results;
+  const files = await Promise.all(
+    paths.map(async (path) => ({ path, results: (await Bun.file(path).json()) as Results })),
+  );
   const target = join(docs, "benchmarks.md");
-  writeFileSync(target, page(results, path));
+  writeFileSync(target, page(files));
   // The formatter aligns the tables as it wants to find them.
   const { exitCode, stderr } = Bun.spawnSync(["npx", "biome", "format", "--write", target]);
   if (exitCode !== 0) throw new Error(stderr.toString());
