@@ -2,16 +2,14 @@
 
 import type { Dial, DialListener } from "../../ports/dialer.ts";
 import type { Endpoint } from "../../ports/socket.ts";
-import { errnoName } from "../errno.ts";
-import { EPOLLERR, EPOLLHUP, EPOLLOUT, type Libc, SO_ERROR, SOL_SOCKET } from "../libc.ts";
+import { EPOLLERR, EPOLLHUP, EPOLLOUT, type Libc } from "../libc.ts";
 import { localEndpoint } from "../tcp-socket.ts";
 import { NOBODY } from "./nobody.ts";
 import { PolledSocket, READING_AND_WRITING } from "./polled-socket.ts";
 import type { Polled, Poller } from "./poller.ts";
+import { takeError } from "./socket-calls.ts";
 
 const NOWHERE: Endpoint = { ip: new Uint8Array(4), port: 0 };
-const cell = new Int32Array(1);
-const cellSize = new Uint32Array(1);
 
 export class PolledDial implements Dial, Polled {
   generation = 0;
@@ -43,7 +41,7 @@ export class PolledDial implements Dial, Polled {
       if ((events & EPOLLOUT) !== 0) this.#succeed(events, undefined);
       return;
     }
-    const code = this.#takeError();
+    const code = takeError(this.#libc, this.#fd);
     // What stands can be reset before we look, and what the target sent before is there to be read.
     if (code === "ECONNRESET" || code === "EPIPE") this.#succeed(events, code);
     else this.#fail(code);
@@ -82,13 +80,5 @@ export class PolledDial implements Dial, Polled {
     this.#fd = -1;
     this.#poller.forget(fd);
     this.#libc.close(fd);
-  }
-
-  #takeError(): string {
-    cellSize[0] = 4;
-    this.#libc.getsockopt(this.#fd, SOL_SOCKET, SO_ERROR, cell, cellSize);
-    const errno = cell[0] as number;
-    // Shut by somebody without an error: it cannot be used.
-    return errno === 0 ? "ECONNRESET" : errnoName(errno);
   }
 }

@@ -25,13 +25,11 @@ import {
   type Libc,
   MSG_NOSIGNAL,
   SHUT_WR,
-  SO_ERROR,
-  SO_LINGER,
-  SOL_SOCKET,
   TCP_NODELAY,
 } from "../libc.ts";
 import { localEndpoint } from "../tcp-socket.ts";
 import type { Polled, Poller } from "./poller.ts";
+import { resetOnClose, takeError } from "./socket-calls.ts";
 
 /** The most that one event reads, in bytes; a socket that has more comes again after the others. */
 const READ_BYTES = 262_144;
@@ -51,11 +49,6 @@ const READABLE = EPOLLIN | ENDED;
 export const READING: number = EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLET;
 /** And from the first time on that it could not take bytes. */
 export const READING_AND_WRITING: number = READING | EPOLLOUT;
-
-const RESET_ON_CLOSE = Int32Array.of(1, 0);
-const LINGER_BYTES = 8;
-const cell = new Int32Array(1);
-const cellSize = new Uint32Array(1);
 
 /** How far a socket has come: bits of one number, since there are tens of thousands. */
 const CLOSED = 1;
@@ -151,7 +144,7 @@ export class PolledSocket implements ConnectedSocket, Polled {
     }
     // With FIN read nothing can come before an error, which no read would tell: the kernel would say FIN again.
     if ((events & FAILED) === 0 || this.#is(CLOSED) || !this.#is(FIN_RECEIVED)) return;
-    this.#closeWith(this.#code ?? this.#takeError());
+    this.#closeWith(this.#code ?? takeError(this.#libc, this.#fd));
   }
 
   handleFault(): void {
@@ -256,7 +249,7 @@ export class PolledSocket implements ConnectedSocket, Polled {
 
   terminate(): void {
     if (this.#is(CLOSED)) return;
-    this.#libc.setsockopt(this.#fd, SOL_SOCKET, SO_LINGER, RESET_ON_CLOSE, LINGER_BYTES);
+    resetOnClose(this.#libc, this.#fd);
     this.#closeWith(undefined);
   }
 
@@ -283,13 +276,6 @@ export class PolledSocket implements ConnectedSocket, Polled {
     this.#flags |= CLOSED;
     this.#fd = -1;
     return fd;
-  }
-
-  #takeError(): string {
-    cellSize[0] = 4;
-    this.#libc.getsockopt(this.#fd, SOL_SOCKET, SO_ERROR, cell, cellSize);
-    const errno = cell[0] as number;
-    return errno === 0 ? "ECONNRESET" : errnoName(errno);
   }
 
   #closeWith(code: string | undefined): void {

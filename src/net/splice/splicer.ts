@@ -9,25 +9,13 @@
 import type { BulkEnd, BulkMover, BulkTunnel } from "../../ports/bulk.ts";
 import { PolledSocket, READING_AND_WRITING } from "../epoll/polled-socket.ts";
 import type { Poller } from "../epoll/poller.ts";
+import { resetOnClose, takeError } from "../epoll/socket-calls.ts";
 import { EAGAIN, EINTR, errnoName } from "../errno.ts";
 import { setKeepAlive } from "../keep-alive.ts";
-import {
-  EPOLLERR,
-  EPOLLHUP,
-  EPOLLIN,
-  EPOLLOUT,
-  type Libc,
-  SO_ERROR,
-  SO_LINGER,
-  SOL_SOCKET,
-  SPLICE_F_MOVE,
-  SPLICE_F_NONBLOCK,
-} from "../libc.ts";
+import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, type Libc, SPLICE_F_MOVE, SPLICE_F_NONBLOCK } from "../libc.ts";
 import { PIPE_BYTES, PipePool } from "./pipe-pool.ts";
 import { type EndKeeper, Reading, SplicedEnd, UNWATCHED } from "./spliced-end.ts";
 
-const RESET_ON_CLOSE = Int32Array.of(1, 0);
-const LINGER_BYTES = 8;
 const FLAGS = SPLICE_F_MOVE | SPLICE_F_NONBLOCK;
 /** A read below this many bytes is cheaper by copying. */
 const SMALL_BYTES = 4096;
@@ -116,7 +104,7 @@ export class Splicer implements BulkMover, EndKeeper {
       return;
     }
     // Nothing is read from it and nothing is written to it, so only this tells.
-    if (end.isQuiet && (events & (EPOLLERR | EPOLLHUP)) !== 0) this.#fail(end, this.#takeError(end));
+    if (end.isQuiet && (events & (EPOLLERR | EPOLLHUP)) !== 0) this.#fail(end, takeError(this.#libc, end.fd));
     this.settle(end);
   }
 
@@ -212,12 +200,6 @@ export class Splicer implements BulkMover, EndKeeper {
     }
   }
 
-  #takeError(end: SplicedEnd): string {
-    const value = new Int32Array(1);
-    this.#libc.getsockopt(end.fd, SOL_SOCKET, SO_ERROR, value, Uint32Array.of(4));
-    return value[0] === 0 ? "ECONNRESET" : errnoName(value[0] as number);
-  }
-
   #goHome(end: SplicedEnd): void {
     const { other } = end;
     const heldForOther = this.#readPipe(end);
@@ -235,7 +217,7 @@ export class Splicer implements BulkMover, EndKeeper {
 
   #closeWithReset(end: SplicedEnd): void {
     this.#poller.forget(end.fd);
-    this.#libc.setsockopt(end.fd, SOL_SOCKET, SO_LINGER, RESET_ON_CLOSE, LINGER_BYTES);
+    resetOnClose(this.#libc, end.fd);
     this.#libc.close(end.fd);
   }
 
