@@ -1,4 +1,5 @@
 import { afterEach, beforeAll, describe, expect, spyOn, test } from "bun:test";
+import { LISTEN_OPTIONS } from "../../test/support/listen-options.ts";
 import { SOCKET_WAYS } from "../../test/support/poller.ts";
 import { TestConnection } from "../../test/support/socks-client.ts";
 import { formatIp } from "../bytes/ip.ts";
@@ -7,15 +8,6 @@ import type { Poller } from "./epoll/poller.ts";
 import { AF_INET, libc, SOCK_CLOEXEC, SOCK_STREAM, SOL_SOCKET } from "./libc.ts";
 import { writeSockaddr } from "./sockaddr.ts";
 import { ListenError, type ListenOptions, TcpListener } from "./tcp-listener.ts";
-
-const OPTIONS: ListenOptions = {
-  address: "127.0.0.1",
-  port: 0,
-  backlog: 16,
-  ipv6Only: false,
-  reusePort: false,
-  noDelay: true,
-};
 
 /** Says back what it hears, and ends when the other side does. */
 class Echo implements SocketOwner {
@@ -48,7 +40,7 @@ afterEach(() => {
 function listen(change: Partial<ListenOptions> = {}) {
   const remotes: (Endpoint | undefined)[] = [];
   const listener = new TcpListener(
-    { ...OPTIONS, ...change },
+    { ...LISTEN_OPTIONS, ...change },
     (socket, remote) => {
       remotes.push(remote);
       return new Echo(socket);
@@ -108,7 +100,7 @@ describe.each(SOCKET_WAYS)("TcpListener, with sockets that are %s", (_, pollerOf
   test("may be paused from inside of an accept", async () => {
     let accepted = 0;
     const listener: TcpListener = new TcpListener(
-      OPTIONS,
+      LISTEN_OPTIONS,
       (socket) => {
         accepted++;
         listener.pause();
@@ -162,7 +154,7 @@ describe.each(SOCKET_WAYS)("TcpListener, with sockets that are %s", (_, pollerOf
     const { listener } = listen();
     const faultOf = (change: Partial<ListenOptions>): unknown => {
       try {
-        open.push(new TcpListener({ ...OPTIONS, ...change }, (socket) => new Echo(socket), poller));
+        open.push(new TcpListener({ ...LISTEN_OPTIONS, ...change }, (socket) => new Echo(socket), poller));
         return undefined;
       } catch (fault) {
         return fault;
@@ -179,7 +171,7 @@ describe.each(SOCKET_WAYS)("TcpListener, with sockets that are %s", (_, pollerOf
       const closed = Promise.withResolvers<string | undefined>();
       const remotes: (Endpoint | undefined)[] = [];
       const listener = new TcpListener(
-        OPTIONS,
+        LISTEN_OPTIONS,
         (socket, remote) => {
           remotes.push(remote);
           const owner = new Echo(socket);

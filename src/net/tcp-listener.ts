@@ -9,7 +9,8 @@
 
 import type { SocketHandler, TCPSocketListener } from "bun";
 import { formatEndpoint, formatIp, parseIp } from "../bytes/ip.ts";
-import type { ConnectedSocket, Endpoint, SocketOwner } from "../ports/socket.ts";
+import type { AcceptPeer } from "../ports/peer-listener.ts";
+import type { SocketOwner } from "../ports/socket.ts";
 import { PolledListener } from "./epoll/polled-listener.ts";
 import type { Poller } from "./epoll/poller.ts";
 import { errnoName } from "./errno.ts";
@@ -64,13 +65,6 @@ const REASONS: Readonly<Record<string, string>> = {
   EACCES: "ports below 1024 need the capability CAP_NET_BIND_SERVICE; choose a higher port (EACCES)",
 };
 
-/**
- * Makes the owner of a socket that was just accepted.
- *
- * @param remote - The client's endpoint; `undefined` when it is gone already.
- */
-export type Accept = (socket: ConnectedSocket, remote: Endpoint | undefined) => SocketOwner;
-
 /** Who accepts the clients of a listening socket. */
 interface Accepting {
   stop(): void;
@@ -93,7 +87,7 @@ export class TcpListener {
    * @param poller - Where its clients are served by sockets of our own; absent, or not ready in the end: by Bun's.
    * @throws {ListenError}
    */
-  constructor(options: ListenOptions, accept: Accept, poller?: Poller) {
+  constructor(options: ListenOptions, accept: AcceptPeer, poller?: Poller) {
     if (libc === undefined) {
       const { address, port, backlog, reusePort } = options;
       const handlers = handlersFor(accept, options.noDelay);
@@ -171,7 +165,7 @@ export class TcpListener {
 }
 
 /** Gives Bun a duplicate: it closes what it has been given when it stops accepting. */
-function acceptByBun(c: Libc, listening: number, options: ListenOptions, accept: Accept): Accepting {
+function acceptByBun(c: Libc, listening: number, options: ListenOptions, accept: AcceptPeer): Accepting {
   const fd = c.fcntl(listening, F_DUPFD_CLOEXEC, 0);
   if (fd < 0) throw new ListenError(options.address, options.port, errnoName(c.errno()));
   // `fd` is missing in Bun's types.
@@ -253,7 +247,7 @@ function startOrExplain(
   }
 }
 
-function handlersFor(accept: Accept, noDelay: boolean): SocketHandler<SocketOwner> {
+function handlersFor(accept: AcceptPeer, noDelay: boolean): SocketHandler<SocketOwner> {
   return {
     open: (socket) => {
       if (!noDelay) socket.setNoDelay(false);

@@ -9,22 +9,15 @@ import { NOBODY } from "../../src/net/epoll/nobody.ts";
 import type { Poller } from "../../src/net/epoll/poller.ts";
 import { gentleReset } from "../../src/net/gentle-reset.ts";
 import { systemClock } from "../../src/net/system-clock.ts";
-import { type ListenOptions, TcpListener } from "../../src/net/tcp-listener.ts";
+import { TcpListener } from "../../src/net/tcp-listener.ts";
 import type { ConnectedSocket, SocketOwner } from "../../src/ports/socket.ts";
 import { type BulkOptions, Tunnel } from "../../src/relay/tunnel.ts";
 import type { TunnelEnd } from "../../src/relay/tunnel-end.ts";
 import { ByteSender } from "./byte-sender.ts";
 import { within } from "./deadline.ts";
+import { LISTEN_OPTIONS } from "./listen-options.ts";
 
 const LIMIT_MS = 30_000;
-const LISTEN_OPTIONS: ListenOptions = {
-  address: "127.0.0.1",
-  port: 0,
-  backlog: 16,
-  ipv6Only: false,
-  reusePort: false,
-  noDelay: true,
-};
 
 /** The other end of one of the tunnel's sockets. It reads all that comes, unless it is told not to. */
 export class Peer {

@@ -1,6 +1,7 @@
 /** A listening socket of ours whose clients are accepted by system calls. */
 
-import type { ConnectedSocket, Endpoint, SocketOwner } from "../../ports/socket.ts";
+import type { AcceptPeer } from "../../ports/peer-listener.ts";
+import type { Endpoint } from "../../ports/socket.ts";
 import { EAGAIN, EMFILE, ENFILE, ENOBUFS, ENOMEM } from "../errno.ts";
 import { type Libc, SOCK_CLOEXEC, SOCK_NONBLOCK } from "../libc.ts";
 import { readSockaddr, SOCKADDR_IN6_BYTES } from "../sockaddr.ts";
@@ -26,17 +27,12 @@ export class PolledListener implements Polled {
   readonly #libc: Libc;
   readonly #poller: Poller;
   readonly #fd: number;
-  readonly #accept: (socket: ConnectedSocket, remote: Endpoint | undefined) => SocketOwner;
+  readonly #accept: AcceptPeer;
   #isStopped = false;
   #retry: NodeJS.Timeout | undefined;
 
   /** @param fd - A listening socket that does not block; it stays the caller's. */
-  constructor(
-    libc: Libc,
-    poller: Poller,
-    fd: number,
-    accept: (socket: ConnectedSocket, remote: Endpoint | undefined) => SocketOwner,
-  ) {
+  constructor(libc: Libc, poller: Poller, fd: number, accept: AcceptPeer) {
     this.#libc = libc;
     this.#poller = poller;
     this.#fd = fd;
