@@ -8,7 +8,8 @@
 
 import { systemClock } from "../../src/net/system-clock.ts";
 import { openAccessLog } from "../../src/observe/access-log.ts";
-import { formatAccessLogLine } from "../../src/observe/access-log-line.ts";
+import { appendAccessLogLine } from "../../src/observe/access-log-line.ts";
+import { JsonBytes } from "../../src/observe/json-bytes.ts";
 import { createLog } from "../../src/observe/log.ts";
 import type { RequestRecord } from "../../src/ports/proxy-events.ts";
 import { scratchDir } from "../../test/support/scratch-dir.ts";
@@ -70,11 +71,13 @@ async function measure(onRecord: (record: RequestRecord) => void): Promise<numbe
   return (user + system) / TURNS;
 }
 
-const LINE = formatAccessLogLine(nextRecord());
+const line = new JsonBytes();
+appendAccessLogLine(nextRecord(), line);
+const LINE = Buffer.from(line.bytes.subarray(0, line.length));
 
 async function written(path: string): Promise<number> {
   const accessLog = openAccessLog({ path, queueBytes: 16 * 1024 * 1024 }, log, systemClock);
-  const us = await measure(() => accessLog.write(LINE));
+  const us = await measure(() => accessLog.writeBytes(LINE, LINE.length));
   await accessLog.close(5000);
   if (accessLog.lost() > 0) throw new Error(`${accessLog.lost()} lines are lost`);
   return us;
@@ -91,7 +94,9 @@ const ways = {
   nothing: () => measure(() => undefined),
   made: () =>
     measure((record) => {
-      bytesMade += formatAccessLogLine(record).length;
+      line.cut(0);
+      appendAccessLogLine(record, line);
+      bytesMade += line.length;
     }),
   "written to a file": () => written(dir.file("log")),
   "written to a pipe": () => written(dir.file("pipe")),

@@ -6,7 +6,8 @@
  */
 
 import { inTurn, systemClock } from "../../src/net/system-clock.ts";
-import { formatAccessLogLine } from "../../src/observe/access-log-line.ts";
+import { appendAccessLogLine } from "../../src/observe/access-log-line.ts";
+import { JsonBytes } from "../../src/observe/json-bytes.ts";
 import type { DialListener } from "../../src/ports/dialer.ts";
 import type { ConnectedSocket, SocketOwner } from "../../src/ports/socket.ts";
 import { TimerWheel } from "../../src/time/timer-wheel.ts";
@@ -52,6 +53,7 @@ class IdleSocket implements ConnectedSocket {
   }
 }
 
+const line = new JsonBytes();
 let bytesLogged = 0;
 let dialled: DialListener | undefined;
 const { server } = fakeProxy({
@@ -67,7 +69,9 @@ const { server } = fakeProxy({
     },
     events: {
       onRequestFinished: (record) => {
-        bytesLogged += formatAccessLogLine(record).length;
+        line.cut(0);
+        appendAccessLogLine(record, line);
+        bytesLogged += line.length;
       },
       onLimitReached: () => undefined,
       onAuthenticationFailed: () => undefined,

@@ -1,7 +1,10 @@
 import type { AccessLogConfig } from "../config/config.ts";
 import { systemClock } from "../net/system-clock.ts";
 import { type AccessLog, openAccessLog } from "../observe/access-log.ts";
+import { appendAccessLogLine } from "../observe/access-log-line.ts";
+import { JsonBytes } from "../observe/json-bytes.ts";
 import type { Log } from "../ports/log.ts";
+import type { RequestRecord } from "../ports/proxy-events.ts";
 
 /** How long a log may take to be written at its end, in milliseconds. */
 const CLOSE_MS = 2000;
@@ -11,6 +14,7 @@ export class AccessLogOutlet {
   readonly #log: Log;
   #config: AccessLogConfig;
   #current: AccessLog;
+  readonly #line = new JsonBytes();
 
   /** @throws The error of `open` when the file cannot be opened. */
   constructor(config: AccessLogConfig, log: Log) {
@@ -19,14 +23,18 @@ export class AccessLogOutlet {
     this.#current = openAccessLog(config, log, systemClock);
   }
 
-  /** Whether lines go anywhere: making them can be saved otherwise. */
-  get isOn(): boolean {
-    return this.#current.isOn;
-  }
-
   /** Takes a line, without its newline. Never waits, never throws. */
   write(line: string): void {
     this.#current.write(line);
+  }
+
+  /** Takes a request that has ended. Never waits, never throws. */
+  writeRecord(record: RequestRecord): void {
+    if (!this.#current.isOn) return;
+    const line = this.#line;
+    line.cut(0);
+    appendAccessLogLine(record, line);
+    this.#current.writeBytes(line.bytes, line.length);
   }
 
   /** Opens the file anew, or the other one that `config` names; keeps the old one where that fails. */

@@ -17,7 +17,6 @@ import { systemClock } from "../net/system-clock.ts";
 import { TcpDialer } from "../net/tcp-dial.ts";
 import { TcpPeerListeners } from "../net/tcp-peer-listener.ts";
 import { descriptorOf } from "../net/tcp-socket.ts";
-import { formatAccessLogLine } from "../observe/access-log-line.ts";
 import type { LimitedLog } from "../observe/log-limiter.ts";
 import { PendingRecords } from "../observe/pending-records.ts";
 import { ProxyObserver } from "../observe/proxy-observer.ts";
@@ -56,9 +55,7 @@ export class LocalEngine implements Engine {
   readonly #context: ProxyContext;
   readonly #server: ProxyServer;
   readonly #accessLog: AccessLogOutlet;
-  readonly #finished: PendingRecords = new PendingRecords(systemClock, (record) => {
-    if (this.#accessLog.isOn) this.#accessLog.write(formatAccessLogLine(record));
-  });
+  readonly #finished: PendingRecords = new PendingRecords(systemClock, (record) => this.#accessLog.writeRecord(record));
   readonly #listeners: ListenerSet;
   #names: NameResolution;
   /** Of this process, whatever the configuration has become meanwhile. */

@@ -2,9 +2,9 @@
 
 import { expect, test } from "bun:test";
 import fc from "fast-check";
+import { accessLogLine } from "../../test/support/access-log-line.ts";
 import type { DropReason, RequestRecord } from "../ports/proxy-events.ts";
 import type { ResolutionStep } from "../ports/resolver.ts";
-import { formatAccessLogLine } from "./access-log-line.ts";
 import { escapeControls } from "./escape-controls.ts";
 
 function plainLine(record: RequestRecord): string {
@@ -122,7 +122,7 @@ const anyRecord: fc.Arbitrary<RequestRecord> = fc.record(
 test("is JSON.stringify's, with the control characters escaped", () => {
   fc.assert(
     fc.property(anyRecord, (record) => {
-      const line = formatAccessLogLine(record);
+      const line = accessLogLine(record);
       expect(line).toBe(plainLine(record));
       expect(line).not.toMatch(/[\p{Cc}\p{Zl}\p{Zp}]/u);
     }),

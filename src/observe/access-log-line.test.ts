@@ -1,11 +1,11 @@
 import { expect, test } from "bun:test";
+import { accessLogLine } from "../../test/support/access-log-line.ts";
 import { requestRecord } from "../../test/support/request-record.ts";
-import { formatAccessLogLine } from "./access-log-line.ts";
 
 const RECORD = requestRecord();
 
 test("a line says who reached what, when, how, and why it ended", () => {
-  const line = formatAccessLogLine(RECORD);
+  const line = accessLogLine(RECORD);
   expect(JSON.parse(line)).toEqual({
     start: "2026-01-02T03:04:05.006Z",
     end: "2026-01-02T03:04:07.008Z",
@@ -28,26 +28,26 @@ test("a line says who reached what, when, how, and why it ended", () => {
 
 test("a name with control characters can neither forge a line nor steer a terminal", () => {
   const host = 'a\n{"client"}\u2028\u001b[2J\u009b2J\u007f';
-  const line = formatAccessLogLine({ ...RECORD, host });
+  const line = accessLogLine({ ...RECORD, host });
   expect(line).not.toMatch(/[\p{Cc}\p{Zl}\p{Zp}]/u);
   expect(JSON.parse(line).destination).toBe(`${host}:443`);
 });
 
 test("a request that could not be read has neither command nor destination", () => {
   const unread = { command: undefined, host: undefined, port: undefined, connectedAddress: undefined };
-  const line = JSON.parse(formatAccessLogLine({ ...RECORD, ...unread, reply: 8, end: "refused" }));
+  const line = JSON.parse(accessLogLine({ ...RECORD, ...unread, reply: 8, end: "refused" }));
   expect([line.command, line.destination, line.connected, line.reply]).toEqual([undefined, undefined, undefined, 8]);
 });
 
 test("an association has its datagrams, a BIND its peer's port", () => {
   const dropped = { fragment: 2, stranger: 1 };
   const udp = { datagramsUp: 3, datagramsDown: 4, bytesUp: 517, bytesDown: 5120, targets: 2, dropped };
-  expect(JSON.parse(formatAccessLogLine({ ...RECORD, command: "udp_associate", udp })).udp).toEqual({
+  expect(JSON.parse(accessLogLine({ ...RECORD, command: "udp_associate", udp })).udp).toEqual({
     datagrams_up: 3,
     datagrams_down: 4,
     targets: 2,
     dropped,
   });
-  const bind = formatAccessLogLine({ ...RECORD, command: "bind", port: 21, connectedPort: 2020 });
+  const bind = accessLogLine({ ...RECORD, command: "bind", port: 21, connectedPort: 2020 });
   expect(JSON.parse(bind)).toMatchObject({ destination: "example.org:21", connected: "192.0.2.7:2020" });
 });

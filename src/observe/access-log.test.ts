@@ -36,6 +36,22 @@ test("a file gets the lines", async () => {
   expect(diagnostics).toEqual([]);
 });
 
+test("lines given as bytes count like others, and their memory may be used again at once", async () => {
+  using dir = scratchDir();
+  const { accessLog, diagnostics } = open(dir.file("access.log"), 30);
+  const bytes = Buffer.from("0123456789, and more that is not meant");
+  accessLog.writeBytes(bytes, 10);
+  bytes.write("9876543210");
+  accessLog.writeBytes(bytes, 10);
+  accessLog.write("short");
+  // Of 30 bytes 28 are taken, newlines among them.
+  accessLog.writeBytes(bytes, 2);
+  await accessLog.close(1000);
+  expect(readFileSync(dir.file("access.log"), "utf8")).toBe("0123456789\n9876543210\nshort\n");
+  expect(accessLog.lost()).toBe(1);
+  expect(diagnostics.map(({ level }) => level)).toEqual(["warn", "info"]);
+});
+
 describe("the operator learns", () => {
   test("that the disk is full, that lines are lost, and how many when it is over", async () => {
     using dir = scratchDir();

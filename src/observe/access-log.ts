@@ -9,6 +9,8 @@ export interface AccessLog {
   readonly isOn: boolean;
   /** Takes a line, without its newline. Never waits, never throws. */
   write(line: string): void;
+  /** The same of the first `length` bytes of `line`, which stay the caller's. */
+  writeBytes(line: Buffer, length: number): void;
   /** Opens the file anew, for log rotation. */
   reopen(): void;
   /** Writes what is kept, for at most `limitMs` milliseconds. */
@@ -29,6 +31,7 @@ const STDOUT = 1;
 const NO_ACCESS_LOG: AccessLog = {
   isOn: false,
   write: () => undefined,
+  writeBytes: () => undefined,
   reopen: () => undefined,
   close: () => Promise.resolve(),
   lost: () => 0,

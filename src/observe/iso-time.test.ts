@@ -1,6 +1,13 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { isoTime } from "./iso-time.ts";
+import { appendIsoTime } from "./iso-time.ts";
+import { JsonBytes } from "./json-bytes.ts";
+
+function isoTime(wallMs: number): string {
+  const out = new JsonBytes();
+  appendIsoTime(wallMs, out);
+  return out.bytes.toString("latin1", 0, out.length);
+}
 
 test("is what toISOString says, whatever was asked before", () => {
   const DATE_MS_MAX = 8.64e15;

@@ -1,25 +1,28 @@
 /** Times as text, for lines that come in the order of time: a date costs more than the rest of a line, and few are new. */
 
-let lastMs = Number.NaN;
-let lastTime = "";
+import { type JsonBytes, piece } from "./json-bytes.ts";
+
+/** A second, and its time up to the full stop. */
 let lastSecond = Number.NaN;
-/** The time of `lastSecond` up to its full stop. */
-let secondText = "";
+let lastText: Uint8Array = piece("");
+
+/** What stands behind the full stop, by milliseconds. */
+const ENDINGS: readonly Uint8Array[] = Array.from({ length: 1000 }, (_, ms) =>
+  piece(`${String(ms).padStart(3, "0")}Z`),
+);
 
 /**
- * What `toISOString` says of a time: UTC, with milliseconds.
+ * Appends what `toISOString` says of a time: UTC, with milliseconds.
  *
  * @param wallMs - Whole milliseconds since 1970.
- * @throws {RangeError} when no `Date` is so far away.
+ * @throws {RangeError} when no `Date` is so far away; nothing has been appended then.
  */
-export function isoTime(wallMs: number): string {
-  if (wallMs === lastMs) return lastTime;
+export function appendIsoTime(wallMs: number, out: JsonBytes): void {
   const second = Math.floor(wallMs / 1000);
   if (second !== lastSecond) {
-    secondText = new Date(second * 1000).toISOString().slice(0, -"000Z".length);
+    lastText = piece(new Date(second * 1000).toISOString().slice(0, -"000Z".length));
     lastSecond = second;
   }
-  lastTime = `${secondText}${String(wallMs - second * 1000).padStart(3, "0")}Z`;
-  lastMs = wallMs;
-  return lastTime;
+  out.raw(lastText);
+  out.raw(ENDINGS[wallMs - second * 1000] as Uint8Array);
 }

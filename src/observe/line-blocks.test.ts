@@ -9,6 +9,13 @@ function blocksOf(blockBytes: number, lines: readonly string[]): Buffer[] {
   return shiftAll(blocks);
 }
 
+/** The same, given as bytes, with more behind them. */
+function blocksOfBytes(blockBytes: number, lines: readonly string[]): Buffer[] {
+  const blocks = new LineBlocks(blockBytes);
+  for (const line of lines) blocks.pushBytes(Buffer.from(`${line}, and what came before`), Buffer.byteLength(line));
+  return shiftAll(blocks);
+}
+
 function shiftAll(blocks: LineBlocks): Buffer[] {
   const all: Buffer[] = [];
   blocks.endBlock();
@@ -54,6 +61,8 @@ test("whatever the lines, each is whole in one block, with the bytes that it has
         expect(block.at(-1)).toBe(10);
         expect(block.length <= blockBytes || linesIn(block) === 1).toBe(true);
       }
+      // Half of a pair would change the bytes of what is put behind it.
+      if (lines.every((line) => line.isWellFormed())) expect(blocksOfBytes(blockBytes, lines)).toEqual(blocks);
     }),
   );
 });

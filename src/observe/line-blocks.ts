@@ -34,11 +34,25 @@ export class LineBlocks {
 
   /** Appends a line and its newline, which have `bytes` bytes together. */
   push(line: string, bytes: number): void {
+    const block = this.#blockFor(bytes);
+    const end = block.filled + block.bytes.write(line, block.filled);
+    block.bytes[end] = NEWLINE;
+    block.filled = end + 1;
+  }
+
+  /** Appends a line, which is the first `length` bytes of `line`, and its newline. */
+  pushBytes(line: Buffer, length: number): void {
+    const block = this.#blockFor(length + 1);
+    line.copy(block.bytes, block.filled, 0, length);
+    block.bytes[block.filled + length] = NEWLINE;
+    block.filled += length + 1;
+  }
+
+  /** The block for the next line, which has `bytes` bytes with its newline. */
+  #blockFor(bytes: number): Block {
     if (this.#open !== undefined && this.#open.filled + bytes > this.#open.bytes.length) this.endBlock();
     this.#open ??= { bytes: this.#emptyBlock(bytes), filled: 0 };
-    const end = this.#open.filled + this.#open.bytes.write(line, this.#open.filled);
-    this.#open.bytes[end] = NEWLINE;
-    this.#open.filled = end + 1;
+    return this.#open;
   }
 
   /** What is there is to go; further lines begin a new block. */

@@ -77,11 +77,26 @@ export class LineWriter {
   /** Takes a line, without its newline. */
   write(line: string): void {
     const bytes = Buffer.byteLength(line) + 1;
-    if (this.#isClosed || this.#pendingBytes + bytes > this.#options.queueBytesMax) {
-      this.#lose();
-      return;
-    }
+    if (!this.#hasRoom(bytes)) return;
     this.#lines.push(line, bytes);
+    this.#handlePushed(bytes);
+  }
+
+  /** Takes a line, without its newline: the first `length` bytes of `line`, which stay the caller's. */
+  writeBytes(line: Buffer, length: number): void {
+    if (!this.#hasRoom(length + 1)) return;
+    this.#lines.pushBytes(line, length);
+    this.#handlePushed(length + 1);
+  }
+
+  /** Whether a line of so many bytes can be kept; where not, it is lost. */
+  #hasRoom(bytes: number): boolean {
+    if (!this.#isClosed && this.#pendingBytes + bytes <= this.#options.queueBytesMax) return true;
+    this.#lose();
+    return false;
+  }
+
+  #handlePushed(bytes: number): void {
     this.#pendingBytes += bytes;
     if (this.#isWriting || this.#isRetrying) return;
     if (this.#options.immediate || this.#lines.hasEnded) this.#pump();
