@@ -145,7 +145,7 @@ describe.skipIf(libc === undefined)("Poller", () => {
     await serve(...(all as [Watched, ...Watched[]]));
     await settled(() => served);
     expect(all.every(({ events }) => events === 1)).toBe(true);
-    expect(servedAtTurn.length).toBeGreaterThan(4);
+    expect(servedAtTurn.length).toBeGreaterThan(3);
   });
 
   test("closed by a handler, it serves nobody any more", async () => {
