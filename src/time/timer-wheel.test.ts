@@ -35,6 +35,23 @@ describe("TimerWheel", () => {
     expect(fired).toEqual(["moved"]);
   });
 
+  test("a deadline that is put off again and again fires once, at its last time, and can still be brought forward", () => {
+    const clock = new ManualClock(0);
+    const wheel = new TimerWheel(clock);
+    const fired: string[] = [];
+    const [late, soon] = [new Deadline(() => fired.push("late")), new Deadline(() => fired.push("soon"))];
+    for (const deadline of [late, soon]) for (const dueMs of [1000, 30_000, 200_000]) wheel.set(deadline, dueMs);
+    clock.advance(25_000);
+    wheel.set(soon, 26_000);
+    clock.advance(2000);
+    expect(fired).toEqual(["soon"]);
+    clock.advance(172_000);
+    expect(fired).toEqual(["soon"]);
+    clock.advance(2000);
+    expect(fired).toEqual(["soon", "late"]);
+    expect([wheel.count, clock.pendingCount]).toEqual([0, 0]);
+  });
+
   test("stopped, it holds no timer and no deadline", () => {
     const clock = new ManualClock(0);
     const wheel = new TimerWheel(clock);

@@ -3,7 +3,9 @@
  *
  * A proxy sets a deadline for each connection several times and nearly none of them is ever reached. So setting and
  * cancelling must cost next to nothing, and being late must not matter: a deadline fires up to {@link SLOT_MS} late, never
- * early. Deadlines lie in a ring of slots by time; one further away than a lap waits in its slot until its lap comes.
+ * early. Deadlines lie in a ring of slots by time; one further away than a lap waits in its slot until its lap comes. One
+ * that is put off stays where it is until that slot's time comes, and only then goes to its own: most are put off again and
+ * again, and their neighbours, which belong to other connections, need not be touched.
  */
 
 import type { Clock, Timer } from "../ports/clock.ts";
@@ -11,6 +13,8 @@ import type { Clock, Timer } from "../ports/clock.ts";
 /** How long a slot is, and so how late a deadline may fire, in milliseconds. */
 export const SLOT_MS = 64;
 const SLOTS = 1024;
+/** The slot of a tick is its remainder; by `%` that would be a call, since ticks are too large for small integers. */
+const SLOT_MASK: number = SLOTS - 1;
 
 /** One deadline. Its owner keeps it and sets it again and again: nothing is allocated in between. */
 export class Deadline {
@@ -58,18 +62,16 @@ export class TimerWheel {
 
   /** Sets the deadline, or moves it when it is set; `Infinity` clears it. */
   set(deadline: Deadline, dueMs: number): void {
-    if (deadline.isSet) this.#unlink(deadline);
+    const isPutOff = dueMs >= deadline.dueMs;
     deadline.dueMs = dueMs;
+    if (deadline.isSet) {
+      if (isPutOff && dueMs !== Number.POSITIVE_INFINITY) return;
+      this.#unlink(deadline);
+    }
     if (dueMs === Number.POSITIVE_INFINITY) return;
     if (this.#count === 0) this.#tick = Math.max(this.#tick, Math.floor(this.#clock.nowMs() / SLOT_MS));
-    // The slot in which the whole of the deadline's slot has passed, so that it never fires early.
-    const tick = Math.max(Math.ceil(dueMs / SLOT_MS), this.#tick);
-    const head = this.#slots[tick % SLOTS] as Deadline;
-    deadline.previous = head.previous;
-    deadline.next = head;
-    (head.previous as Deadline).next = deadline;
-    head.previous = deadline;
-    this.#count++;
+    const tick = Math.max(tickOf(dueMs), this.#tick);
+    this.#link(deadline, tick);
     if (tick < this.#timerTick) this.#arm(tick);
   }
 
@@ -85,6 +87,15 @@ export class TimerWheel {
     this.#timer = undefined;
     this.#timerTick = Number.POSITIVE_INFINITY;
     for (const head of this.#slots) while (head.next !== head) this.clear(head.next as Deadline);
+  }
+
+  #link(deadline: Deadline, tick: number): void {
+    const head = this.#slots[tick & SLOT_MASK] as Deadline;
+    deadline.previous = head.previous;
+    deadline.next = head;
+    (head.previous as Deadline).next = deadline;
+    head.previous = deadline;
+    this.#count++;
   }
 
   #unlink(deadline: Deadline): void {
@@ -112,13 +123,14 @@ export class TimerWheel {
     for (let tick = from; tick <= nowTick; tick++) {
       // Before it fires: a deadline that is set by another one and due already must not land where we have been.
       this.#tick = tick + 1;
-      this.#fireSlot(this.#slots[tick % SLOTS] as Deadline, nowMs);
+      this.#fireSlot(tick & SLOT_MASK, nowMs);
     }
     this.#tick = nowTick + 1;
     this.#armNext();
   }
 
-  #fireSlot(head: Deadline, nowMs: number): void {
+  #fireSlot(slot: number, nowMs: number): void {
+    const head = this.#slots[slot] as Deadline;
     let deadline = head.next as Deadline;
     while (deadline !== head) {
       const next = deadline.next as Deadline;
@@ -126,6 +138,10 @@ export class TimerWheel {
         // Collected first: it may set or clear any deadline, those of this slot too.
         this.#unlink(deadline);
         this.#due.push(deadline);
+      } else if ((tickOf(deadline.dueMs) & SLOT_MASK) !== slot) {
+        this.#unlink(deadline);
+        // Its slot is still to come: what is due after now is due in a later tick than that of now.
+        this.#link(deadline, tickOf(deadline.dueMs));
       }
       deadline = next;
     }
@@ -140,13 +156,18 @@ export class TimerWheel {
     if (this.#count === 0) return;
     for (let ahead = 0; ahead < SLOTS; ahead++) {
       const tick = this.#tick + ahead;
-      const head = this.#slots[tick % SLOTS] as Deadline;
+      const head = this.#slots[tick & SLOT_MASK] as Deadline;
       if (head.next !== head) {
         if (tick < this.#timerTick) this.#arm(tick);
         return;
       }
     }
   }
+}
+
+/** The tick at whose beginning the whole of the slot has passed in which `dueMs` lies, so that nothing fires early. */
+function tickOf(dueMs: number): number {
+  return Math.ceil(dueMs / SLOT_MS);
 }
 
 function ringHead(): Deadline {
