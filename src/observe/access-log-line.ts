@@ -6,7 +6,7 @@
 import type { AttemptRecord, RequestRecord, UdpRecord } from "../ports/proxy-events.ts";
 import type { ResolutionStep } from "../ports/resolver.ts";
 import { appendIsoTime } from "./iso-time.ts";
-import { type JsonBytes, piece } from "./json-bytes.ts";
+import { type JsonBytes, type Piece, piece } from "./json-bytes.ts";
 
 const COLON = 0x3a;
 
@@ -63,12 +63,12 @@ export function appendAccessLogLine(record: RequestRecord, out: JsonBytes): void
   out.raw(CLOSE_BRACE);
 }
 
-function appendString(key: Uint8Array, text: string, out: JsonBytes): void {
+function appendString(key: Piece, text: string, out: JsonBytes): void {
   out.raw(key);
   out.string(text);
 }
 
-function appendNumber(key: Uint8Array, value: number, out: JsonBytes): void {
+function appendNumber(key: Piece, value: number, out: JsonBytes): void {
   out.raw(key);
   out.number(value);
 }
@@ -104,7 +104,7 @@ function appendUdp({ datagramsUp, datagramsDown, targets, dropped }: UdpRecord, 
   out.value({ datagrams_up: datagramsUp, datagrams_down: datagramsDown, targets, dropped });
 }
 
-function appendEndpointIf(key: Uint8Array, host: string | undefined, port: number | undefined, out: JsonBytes): void {
+function appendEndpointIf(key: Piece, host: string | undefined, port: number | undefined, out: JsonBytes): void {
   if (host === undefined || port === undefined) return;
   out.raw(key);
   appendEndpoint(host, port, out);

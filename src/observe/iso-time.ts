@@ -1,15 +1,13 @@
 /** Times as text, for lines that come in the order of time: a date costs more than the rest of a line, and few are new. */
 
-import { type JsonBytes, piece } from "./json-bytes.ts";
+import { type JsonBytes, type Piece, piece } from "./json-bytes.ts";
 
 /** A second, and its time up to the full stop. */
 let lastSecond = Number.NaN;
-let lastText: Uint8Array = piece("");
+let lastText: Piece = piece("");
 
 /** What stands behind the full stop, by milliseconds. */
-const ENDINGS: readonly Uint8Array[] = Array.from({ length: 1000 }, (_, ms) =>
-  piece(`${String(ms).padStart(3, "0")}Z`),
-);
+const ENDINGS: readonly Piece[] = Array.from({ length: 1000 }, (_, ms) => piece(`${String(ms).padStart(3, "0")}Z`));
 
 /**
  * Appends what `toISOString` says of a time: UTC, with milliseconds.
@@ -24,5 +22,5 @@ export function appendIsoTime(wallMs: number, out: JsonBytes): void {
     lastSecond = second;
   }
   out.raw(lastText);
-  out.raw(ENDINGS[wallMs - second * 1000] as Uint8Array);
+  out.raw(ENDINGS[wallMs - second * 1000] as Piece);
 }
