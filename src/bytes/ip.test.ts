@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { formatEndpoint, formatIp, parseIp, parseIpv4, parseIpv6 } from "./ip.ts";
+import { formatEndpoint, formatIp, parseIp, parseIpv4, parseIpv6, sharedIpv4 } from "./ip.ts";
 
 const canonical = (text: string): string | undefined => {
   const bytes = parseIp(text);
@@ -75,6 +75,21 @@ describe("parseIp", () => {
       fc.property(fc.string({ unit: fc.constantFrom(..."0123456789abcf:.[]%x") }), (text) => void parseIp(text)),
     );
   });
+});
+
+test("of the few addresses that are remembered each has its own text and its own bytes", () => {
+  // So few different ones that they come again, and so many that they take each other's places.
+  const part = fc.constantFrom(0, 1, 2, 3, 127, 128, 255);
+  const addresses = fc.array(fc.tuple(part, part, part, part), { minLength: 2, maxLength: 200 });
+  fc.assert(
+    fc.property(addresses, (all) => {
+      const given = all.map((address) => sharedIpv4(Uint8Array.of(9, ...address), 1));
+      expect(given.map((bytes) => [...bytes])).toEqual(all);
+      expect(all.map((address) => formatIp(Uint8Array.of(...address)))).toEqual(
+        all.map((address) => address.join(".")),
+      );
+    }),
+  );
 });
 
 test("formatEndpoint puts IPv6 in brackets", () => {

@@ -140,21 +140,46 @@ export function formatIp(bytes: Uint8Array, at = 0, length: number = bytes.lengt
  */
 const texts: (string | undefined)[] = Array.from({ length: 256 }, () => undefined);
 /** The addresses of those texts. */
-const numbers = new Uint32Array(texts.length);
+const textNumbers = new Uint32Array(texts.length);
+/** The same for their bytes. */
+const arrays: (Uint8Array | undefined)[] = Array.from({ length: texts.length }, () => undefined);
+const arrayNumbers = new Uint32Array(texts.length);
 
-function formatIpv4(bytes: Uint8Array, at: number): string {
+/** Four bytes as one number. */
+function ipv4Number(bytes: Uint8Array, at: number): number {
   const a = bytes[at] as number;
   const b = bytes[at + 1] as number;
   const c = bytes[at + 2] as number;
   const d = bytes[at + 3] as number;
-  const number = ((a << 24) | (b << 16) | (c << 8) | d) >>> 0;
-  const place = (a ^ b ^ c ^ d) & 0xff;
+  return ((a << 24) | (b << 16) | (c << 8) | d) >>> 0;
+}
+
+/** Where such a number has its place among those that were asked for last. */
+function placeOf(number: number): number {
+  return (number ^ (number >>> 8) ^ (number >>> 16) ^ (number >>> 24)) & 0xff;
+}
+
+function formatIpv4(bytes: Uint8Array, at: number): string {
+  const number = ipv4Number(bytes, at);
+  const place = placeOf(number);
   const known = texts[place];
-  if (known !== undefined && numbers[place] === number) return known;
-  const text = `${a}.${b}.${c}.${d}`;
+  if (known !== undefined && textNumbers[place] === number) return known;
+  const text = `${number >>> 24}.${(number >>> 16) & 0xff}.${(number >>> 8) & 0xff}.${number & 0xff}`;
   texts[place] = text;
-  numbers[place] = number;
+  textNumbers[place] = number;
   return text;
+}
+
+/** The four bytes at `at` as an array that others may be given, too: it is not to be written to. */
+export function sharedIpv4(bytes: Uint8Array, at: number): Uint8Array {
+  const number = ipv4Number(bytes, at);
+  const place = placeOf(number);
+  const known = arrays[place];
+  if (known !== undefined && arrayNumbers[place] === number) return known;
+  const array = bytes.slice(at, at + 4);
+  arrays[place] = array;
+  arrayNumbers[place] = number;
+  return array;
 }
 
 function formatIpv6(bytes: Uint8Array): string {

@@ -7,7 +7,7 @@
  * ```
  */
 
-import { unwrapMapped } from "../bytes/ip.ts";
+import { sharedIpv4, unwrapMapped } from "../bytes/ip.ts";
 import { readU16 } from "../bytes/read.ts";
 import { writeU16 } from "../bytes/write.ts";
 import type { Endpoint } from "../ports/socket.ts";
@@ -18,20 +18,20 @@ export const SOCKADDR_IN6_BYTES = 28;
 
 /** Writes the address of 4 or 16 bytes into `out`, which has 28; returns how many bytes of it count. */
 export function writeSockaddr(ip: Uint8Array, port: number, out: Uint8Array): number {
-  out.fill(0);
+  // Neither by `fill` nor by `set`, which are calls into the runtime: every connection comes here.
+  for (let i = 0; i < SOCKADDR_IN6_BYTES; i++) out[i] = 0;
   // Every machine that Bun runs on is little-endian: the family's low byte comes first.
   out[0] = ip.length === 4 ? AF_INET : AF_INET6;
   writeU16(out, 2, port);
-  out.set(ip, ip.length === 4 ? 4 : 8);
+  const at = ip.length === 4 ? 4 : 8;
+  for (let i = 0; i < ip.length; i++) out[at + i] = ip[i] as number;
   return ip.length === 4 ? SOCKADDR_IN_BYTES : SOCKADDR_IN6_BYTES;
 }
 
-/** The endpoint in a sockaddr, a mapped address unwrapped. A copy. */
+/** The endpoint in a sockaddr, a mapped address unwrapped. A copy, which is not to be written to. */
 export function readSockaddr(sockaddr: Uint8Array): Endpoint {
   const port = readU16(sockaddr, 2);
-  if (sockaddr[0] !== AF_INET) return { ip: unwrapMapped(sockaddr.slice(8, 24)), port };
-  // Not by `slice`, which is a call into the runtime: every connection comes here twice.
-  const ip = new Uint8Array(4);
-  for (let i = 0; i < 4; i++) ip[i] = sockaddr[4 + i] as number;
-  return { ip, port };
+  // Every connection comes here twice: no array is made for an address that came before.
+  if (sockaddr[0] === AF_INET) return { ip: sharedIpv4(sockaddr, 4), port };
+  return { ip: unwrapMapped(sockaddr.slice(8, 24)), port };
 }

@@ -94,27 +94,29 @@ function connectingSocket(c: Libc, ip: Uint8Array, port: number, options: DialOp
   const family = ip.length === 4 ? AF_INET : AF_INET6;
   const fd = c.socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return errnoName(c.errno());
-  const failed = (): string => {
-    const code = errnoName(c.errno());
-    c.close(fd);
-    return code;
-  };
   if (options.mark !== undefined) {
     optionCell[0] = options.mark;
-    if (c.setsockopt(fd, SOL_SOCKET, SO_MARK, optionCell, 4) < 0) return failed();
+    if (c.setsockopt(fd, SOL_SOCKET, SO_MARK, optionCell, 4) < 0) return failed(c, fd);
   }
   if (options.interfaceName !== undefined) {
     const name = new TextEncoder().encode(`${options.interfaceName}\0`);
-    if (c.setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, name.length) < 0) return failed();
+    if (c.setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, name.length) < 0) return failed(c, fd);
   }
   if (options.localAddress !== undefined) {
     // The port is chosen at connect, when the whole four-tuple is known: otherwise ports run out early.
     optionCell[0] = 1;
-    if (c.setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, optionCell, 4) < 0) return failed();
-    if (c.bind(fd, sockaddr, writeSockaddr(options.localAddress, 0, sockaddr)) < 0) return failed();
+    if (c.setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, optionCell, 4) < 0) return failed(c, fd);
+    if (c.bind(fd, sockaddr, writeSockaddr(options.localAddress, 0, sockaddr)) < 0) return failed(c, fd);
   }
-  if (c.connect(fd, sockaddr, writeSockaddr(ip, port, sockaddr)) < 0 && c.errno() !== EINPROGRESS) return failed();
+  if (c.connect(fd, sockaddr, writeSockaddr(ip, port, sockaddr)) < 0 && c.errno() !== EINPROGRESS) return failed(c, fd);
   return fd;
+}
+
+/** Closes a socket on which a call has failed just now; returns the code of the error. */
+function failed(c: Libc, fd: number): string {
+  const code = errnoName(c.errno());
+  c.close(fd);
+  return code;
 }
 
 class Attempt implements Dial, SocketOwner {

@@ -4,7 +4,7 @@ export interface Clock {
   nowMs(): number;
   /**
    * `nowMs` as it was when this turn of the event loop began, where that is known: a few milliseconds old at most, and nearly
-   * free. For time limits, not for measuring.
+   * free. For time limits, and for measuring what takes longer than a turn.
    */
   turnMs(): number;
   /** The time of day in milliseconds since 1970, for logs. It may jump. */

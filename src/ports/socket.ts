@@ -36,7 +36,7 @@ export interface SocketOwner {
   handleClose(code: string | undefined): void;
 }
 
-/** An address of 4 or 16 bytes, never a mapped one, and a port. */
+/** An address of 4 or 16 bytes, never a mapped one and not to be written to, and a port. */
 export interface Endpoint {
   readonly ip: Uint8Array;
   readonly port: number;

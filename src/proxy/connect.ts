@@ -11,11 +11,10 @@ import type { LostReason } from "../protocol/dial/happy-eyeballs.ts";
 import type { Address } from "../protocol/socks5/address.ts";
 import { type FailureRep, Rep } from "../protocol/socks5/constants.ts";
 import type { AccessRules } from "./access-rules.ts";
-import type { DialTerms } from "./dial-attempt.ts";
+import { DialAttempt, type DialAttemptListener, type DialTerms } from "./dial-attempt.ts";
 import { DialRace, type DialRaceListener } from "./dial-race.ts";
 import { type Outgoing, wayOf } from "./outgoing.ts";
 import { replyForFailures } from "./reply-for.ts";
-import { SoleDial } from "./sole-dial.ts";
 
 export interface ConnectPorts {
   readonly clock: Clock;
@@ -46,13 +45,16 @@ export interface ConnectListener {
 /** Of whoever names an address: one for all of them. Nothing is ever put into it. */
 const NO_LOOKUPS: ResolutionStep[] = [];
 
-export class Connect implements DialRaceListener {
+/**
+ * One address, the one that the client has named itself or the only one of its name, is one attempt: most requests by far
+ * are such, and need no timer, no order and no choice. More addresses are a race.
+ */
+export class Connect implements DialAttemptListener, DialRaceListener {
   readonly #ports: ConnectPorts;
   readonly #dst: Address;
   readonly #terms: DialTerms;
-  /** Set by `start`, unless the request fails before anything is tried. */
-  #dial: SoleDial | DialRace | undefined;
-  /** That of a name, once an answer for it is there; {@link #dial}, then. */
+  /** One of these two, once an address is there to be tried. */
+  #attempt: DialAttempt | undefined;
   #race: DialRace | undefined;
   readonly #policy: Outgoing["way"]["policy"];
   #listener: ConnectListener | undefined;
@@ -68,13 +70,13 @@ export class Connect implements DialRaceListener {
     const { clock, dialer, rules, outgoing } = ports;
     const way = wayOf(outgoing, client.user);
     this.#policy = way.policy;
-    const isAllowed = (ip: Uint8Array) => rules.allows(ip, client.clientIsLocal);
-    this.#terms = { clock, beganMs: clock.nowMs(), dialer, way, port: dst.port, isAllowed };
+    const { clientIsLocal } = client;
+    this.#terms = { clock, beganMs: clock.turnMs(), dialer, way, port: dst.port, rules, clientIsLocal };
   }
 
   /** Every attempt so far, in the order of their starts. BOUNDED by `outgoing.attempts`. */
   get attempts(): readonly AttemptRecord[] {
-    return this.#dial?.attempts ?? [];
+    return this.#attempt === undefined ? (this.#race?.attempts ?? []) : [this.#attempt.record];
   }
 
   get lookups(): readonly ResolutionStep[] {
@@ -118,9 +120,16 @@ export class Connect implements DialRaceListener {
       this.#fail(Rep.NetworkUnreachable, `outgoing connections are ${this.#policy}`);
       return;
     }
-    const dial = new SoleDial(address, this.#terms, this);
-    this.#dial = dial;
-    dial.start(ip);
+    this.#attempt = new DialAttempt(0, address, this.#terms, this);
+    this.#attempt.start(ip);
+  }
+
+  onAttemptConnected({ address }: DialAttempt, socket: ConnectedSocket, local: Endpoint): void {
+    this.onWon(socket, local, address);
+  }
+
+  onAttemptFailed(): void {
+    this.onLost("exhausted");
   }
 
   onWon(socket: ConnectedSocket, local: Endpoint, address: string): void {
@@ -130,13 +139,18 @@ export class Connect implements DialRaceListener {
   /** Gives everything up; the listener hears nothing more. */
   cancel(): void {
     this.#listener = undefined;
-    this.#dial?.cancel("cancelled");
+    this.#giveUp("cancelled");
+  }
+
+  #giveUp(outcome: "cancelled" | "timeout"): void {
+    this.#attempt?.abandon(outcome);
+    this.#race?.cancel(outcome);
   }
 
   /** The time for all attempts together is over. */
   timeOut(): void {
     const isResolving = this.attempts.length === 0;
-    this.#dial?.cancel("timeout");
+    this.#giveUp("timeout");
     const rep = isResolving ? Rep.TtlExpired : replyForFailures(this.attempts);
     this.#fail(rep, isResolving ? "the name was not resolved in time" : "the time for connecting is over");
   }
@@ -145,7 +159,6 @@ export class Connect implements DialRaceListener {
     const { outgoing, sort } = this.#ports;
     const race = new DialRace({ terms: this.#terms, timing: outgoing.timing, sort }, this);
     this.#race = race;
-    this.#dial = race;
     return race;
   }
 

@@ -4,6 +4,7 @@ import type { Clock } from "../ports/clock.ts";
 import type { Dial, Dialer, DialListener } from "../ports/dialer.ts";
 import type { AttemptRecord } from "../ports/proxy-events.ts";
 import type { ConnectedSocket, Endpoint } from "../ports/socket.ts";
+import type { AccessRules } from "./access-rules.ts";
 import { dialOptionsFor, type OutgoingWay } from "./outgoing.ts";
 
 /** What every attempt for one client has in common. */
@@ -14,8 +15,8 @@ export interface DialTerms {
   readonly dialer: Dialer;
   readonly way: OutgoingWay;
   readonly port: number;
-  /** Whether the client may reach an address, 4 or 16 bytes. */
-  readonly isAllowed: (ip: Uint8Array) => boolean;
+  readonly rules: Pick<AccessRules, "allows">;
+  readonly clientIsLocal: boolean;
 }
 
 /** Hears the end of an attempt: one of the two, once, and neither after `abandon`. May hear it before `start` returns. */
@@ -29,7 +30,7 @@ const PENDING = "pending";
 export class DialAttempt implements DialListener {
   readonly number: number;
   readonly address: string;
-  /** On the clock. */
+  /** On the clock: the turn in which it began. */
   readonly startedMs: number;
   readonly #terms: DialTerms;
   readonly #listener: DialAttemptListener;
@@ -43,15 +44,15 @@ export class DialAttempt implements DialListener {
     this.address = address;
     this.#terms = terms;
     this.#listener = listener;
-    this.startedMs = terms.clock.nowMs();
+    this.startedMs = terms.clock.turnMs();
   }
 
   /** Judges the address and starts to connect to it. @param ip - The address, 4 or 16 bytes. */
   start(ip: Uint8Array): void {
-    const { dialer, way, port, isAllowed } = this.#terms;
+    const { dialer, way, port, rules, clientIsLocal } = this.#terms;
     //= rfc1928#4/evaluate
     //= rfc1928#6/connect-evaluate
-    if (!isAllowed(ip)) {
+    if (!rules.allows(ip, clientIsLocal)) {
       this.onFailed("denied");
       return;
     }
@@ -86,7 +87,7 @@ export class DialAttempt implements DialListener {
 
   #note(outcome: string): void {
     this.#outcome = outcome;
-    this.#ms = rounded(this.#terms.clock.nowMs() - this.startedMs);
+    this.#ms = rounded(this.#terms.clock.turnMs() - this.startedMs);
   }
 }
 

@@ -53,11 +53,12 @@ export type ServerEvent =
 type State = "greeting" | "userpass" | "verdict" | "request" | "answer" | "open" | "associated" | "closing";
 
 const NOTHING = new Uint8Array(0);
-const SELECT_NO_AUTHENTICATION = encodeMethodSelection(Method.NoAuthenticationRequired);
-const SELECT_USERNAME_PASSWORD = encodeMethodSelection(Method.UsernamePassword);
-const SELECT_NONE = encodeMethodSelection(Method.NoAcceptableMethods);
-const USERPASS_SUCCESS = encodeUserPassReply(UserPassStatus.Success);
-const USERPASS_FAILURE = encodeUserPassReply(UserPassStatus.Failure);
+/** Answers that are the same for all. */
+const SELECT_NO_AUTHENTICATION = sending(encodeMethodSelection(Method.NoAuthenticationRequired));
+const SELECT_USERNAME_PASSWORD = sending(encodeMethodSelection(Method.UsernamePassword));
+const SELECT_NONE = sending(encodeMethodSelection(Method.NoAcceptableMethods));
+const USERPASS_SUCCESS = sending(encodeUserPassReply(UserPassStatus.Success));
+const USERPASS_FAILURE = sending(encodeUserPassReply(UserPassStatus.Failure));
 
 export class ServerSession implements Machine<ServerEvent> {
   readonly #options: ServerSessionOptions;
@@ -135,7 +136,7 @@ export class ServerSession implements Machine<ServerEvent> {
   /** Answers an `authenticate` event. */
   authenticated(accepted: boolean, nowMs: number): void {
     if (this.#state !== "verdict") return;
-    this.#send(accepted ? USERPASS_SUCCESS : USERPASS_FAILURE);
+    this.#events.push(accepted ? USERPASS_SUCCESS : USERPASS_FAILURE);
     if (!accepted) {
       //= rfc1929#2/close-after-failure
       this.#finish(nowMs);
@@ -262,13 +263,13 @@ export class ServerSession implements Machine<ServerEvent> {
   #select(offered: Uint8Array, nowMs: number): void {
     const { usersRequired } = this.#options;
     const wanted = usersRequired ? Method.UsernamePassword : Method.NoAuthenticationRequired;
-    if (!offered.includes(wanted)) {
-      this.#send(SELECT_NONE);
+    if (!offers(offered, wanted)) {
+      this.#events.push(SELECT_NONE);
       this.#events.push({ kind: "fault", fault: "no-acceptable-method" });
       this.#finish(nowMs);
       return;
     }
-    this.#send(usersRequired ? SELECT_USERNAME_PASSWORD : SELECT_NO_AUTHENTICATION);
+    this.#events.push(usersRequired ? SELECT_USERNAME_PASSWORD : SELECT_NO_AUTHENTICATION);
     //= rfc1928#3/sub-negotiation
     this.#state = usersRequired ? "userpass" : "request";
   }
@@ -280,7 +281,7 @@ export class ServerSession implements Machine<ServerEvent> {
       this.#send(encodeFailure(rep));
       this.#events.push({ kind: "fault", fault, rep });
     } else {
-      if (this.#state === "userpass") this.#send(USERPASS_FAILURE);
+      if (this.#state === "userpass") this.#events.push(USERPASS_FAILURE);
       this.#events.push({ kind: "fault", fault });
     }
     this.#finish(nowMs);
@@ -312,6 +313,16 @@ export class ServerSession implements Machine<ServerEvent> {
   }
 
   #send(bytes: Uint8Array): void {
-    this.#events.push({ kind: "send", bytes });
+    this.#events.push(sending(bytes));
   }
+}
+
+function sending(bytes: Uint8Array): ServerEvent {
+  return { kind: "send", bytes };
+}
+
+/** For the few bytes that they are, `includes` would cost more: it is a call into the runtime. */
+function offers(methods: Uint8Array, wanted: Method): boolean {
+  for (let i = 0; i < methods.length; i++) if (methods[i] === wanted) return true;
+  return false;
 }
