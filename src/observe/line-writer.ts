@@ -28,8 +28,11 @@ export type WriterChange =
   /** The writer is closed, and these lines, not told of before, were not written. */
   | { readonly kind: "ended-short"; readonly lostLines: number };
 
-/** How long lines are gathered, in milliseconds, to be written together: a write costs much more than a line. */
-export const GATHER_MS = 25;
+/**
+ * How long lines are gathered, in milliseconds, to be written together: a write costs as much as hundreds of lines. Longer
+ * would be felt by whoever watches the log.
+ */
+export const GATHER_MS = 100;
 /** The smallest block, in bytes; also that of an immediate log, where lines only wait when the reader is slow. */
 const BLOCK_BYTES_MIN = 4096;
 /** When to try again where the reader is slow, in milliseconds. */

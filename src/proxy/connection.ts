@@ -16,7 +16,7 @@ import type { AddressEntry } from "./client-table.ts";
 import type { Command, CommandHost } from "./command.ts";
 import { ConnectCommand } from "./connect-command.ts";
 import type { ProxyContext } from "./context.ts";
-import { OpenTunnel } from "./open-tunnel.ts";
+import { OpenTunnel, type TunnelStory } from "./open-tunnel.ts";
 import type { ClientHost, ServedClient } from "./served-client.ts";
 import { NO_PLACE } from "./served-clients.ts";
 import { UdpAssociate } from "./udp-associate.ts";
@@ -307,17 +307,25 @@ export class Connection extends Deadline implements SocketOwner, CommandHost, Se
     this.#endHandshake();
     this.#reply = Rep.Succeeded;
     counters.requestsConnected++;
-    const story = {
+    const story: TunnelStory = {
       startedWallMs: this.#startedWallMs,
+      endedWallMs: Number.NaN,
+      clientAddress: this.#entry.address,
       clientPort: this.#clientPort,
       user: this.#user,
-      command: isBind ? ("bind" as const) : ("connect" as const),
+      command: isBind ? "bind" : "connect",
       host: dst.host,
       port: dst.port,
       connectedAddress,
       connectedPort: isBind ? bnd.port : undefined,
+      reply: Rep.Succeeded,
       attempts: this.#command?.attempts ?? [],
+      bytesUp: 0,
+      bytesDown: 0,
+      udp: undefined,
       lookups: this.#command?.lookups ?? [],
+      end: "",
+      detail: undefined,
     };
     const open = new OpenTunnel(this.#host, this.#entry, story, this.#socket, target);
     const { tunnel } = open;

@@ -6,10 +6,8 @@
  * asks for, instead of having an object and closures for each.
  */
 
-import type { AttemptRecord } from "../ports/proxy-events.ts";
-import type { ResolutionStep } from "../ports/resolver.ts";
+import type { RequestRecord } from "../ports/proxy-events.ts";
 import type { GentleReset, Stream } from "../ports/socket.ts";
-import { Rep } from "../protocol/socks5/constants.ts";
 import type { RelaySettings, RelayTotals } from "../relay/side.ts";
 import { type BulkOptions, Tunnel, type TunnelOptions } from "../relay/tunnel.ts";
 import type { TunnelEnd } from "../relay/tunnel-end.ts";
@@ -18,21 +16,8 @@ import type { AddressEntry } from "./client-table.ts";
 import type { ClientHost, ServedClient } from "./served-client.ts";
 import { NO_PLACE } from "./served-clients.ts";
 
-/** What is known when the tunnel opens, for the access log. */
-export interface TunnelStory {
-  readonly startedWallMs: number;
-  readonly clientPort: number;
-  readonly user: string | undefined;
-  readonly command: "connect" | "bind";
-  /** The destination as the client asked for it. */
-  readonly host: string;
-  readonly port: number;
-  readonly connectedAddress: string;
-  /** Where the peer of a BIND came from. */
-  readonly connectedPort: number | undefined;
-  readonly attempts: readonly AttemptRecord[];
-  readonly lookups: readonly ResolutionStep[];
-}
+/** What the access log will say. It is made when the tunnel opens; what is known only at its end is put in then. */
+export type TunnelStory = { -readonly [Key in keyof RequestRecord]: RequestRecord[Key] };
 
 export class OpenTunnel extends Deadline implements ServedClient, TunnelOptions {
   readonly tunnel: Tunnel;
@@ -93,26 +78,11 @@ export class OpenTunnel extends Deadline implements ServedClient, TunnelOptions 
     clients.leave(this.#entry);
     this.#host.forget(this);
     const story = this.#story;
-    events.onRequestFinished({
-      startedWallMs: story.startedWallMs,
-      clientPort: story.clientPort,
-      user: story.user,
-      command: story.command,
-      host: story.host,
-      port: story.port,
-      connectedAddress: story.connectedAddress,
-      connectedPort: story.connectedPort,
-      attempts: story.attempts,
-      lookups: story.lookups,
-      endedWallMs: clock.wallMs(),
-      clientAddress: this.#entry.address,
-      reply: Rep.Succeeded,
-      bytesUp: this.tunnel.target.bytesWritten,
-      bytesDown: this.tunnel.client.bytesWritten,
-      udp: undefined,
-      end,
-      detail: undefined,
-    });
+    story.endedWallMs = clock.wallMs();
+    story.bytesUp = this.tunnel.target.bytesWritten;
+    story.bytesDown = this.tunnel.client.bytesWritten;
+    story.end = end;
+    events.onRequestFinished(story);
   }
 
   kill(end: TunnelEnd): void {
