@@ -176,6 +176,26 @@ class Starter {
   }
 }
 
+/** Each round begins with another one, so that nobody always comes after the same other. */
+function rotated<Item>(items: readonly Item[], by: number): readonly Item[] {
+  const at = by % items.length;
+  return [...items.slice(at), ...items.slice(0, at)];
+}
+
+/** Every workload once, not counted: each has code of its own, which is compiled, and memory, which is taken, the first time. */
+async function warmUp(plan: Plan, starter: Starter, originPort: number): Promise<void> {
+  for (const workload of plan.workloads) {
+    if (workload.fresh) continue;
+    say(`warming up  ${workload.id}`);
+    for (const server of plan.servers) {
+      if (!suits(workload, server)) continue;
+      const withUser = workload.needs === "users";
+      const instance = await starter.shared(server, withUser);
+      if (instance) await generate(workload.args(plan.seconds), instance, originPort, withUser);
+    }
+  }
+}
+
 async function runAll(plan: Plan, originPort: number, scratch: string): Promise<Sample[]> {
   const samples: Sample[] = [];
   const starter = new Starter(scratch, originPort);
@@ -190,11 +210,12 @@ async function runAll(plan: Plan, originPort: number, scratch: string): Promise<
     if (load["error"] !== undefined) say(`  ${load["error"]}`);
   };
   try {
+    await warmUp(plan, starter, originPort);
     for (let round = 0; round < plan.rounds; round++) {
       for (const workload of plan.workloads) {
         // Each sample wants a server of its own, and seconds of waiting.
         if (workload.fresh && round >= plan.freshRounds) continue;
-        for (const server of plan.servers) {
+        for (const server of rotated(plan.servers, round)) {
           if (!suits(workload, server)) continue;
           if (workload.fresh) {
             const instance = await starter.start(server, false, FRESH_CONNECTIONS);
