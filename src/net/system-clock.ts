@@ -1,11 +1,11 @@
 import type { Clock, Timer } from "../ports/clock.ts";
 
-/** When the turn of the event loop began that is under way; -1 where nobody has said so. */
+/** When the turn began that is under way; -1 where nobody has said so. */
 let turnMs = -1;
 /** The time of day in that turn; -1 before somebody asks. */
 let turnWallMs = -1;
 
-/** Runs what one turn of the event loop has to do, with one look at the clock for all of it. */
+/** Runs what is to be done for events that were found together, with one look at the clock for all of it. */
 export function inTurn<Result>(work: () => Result): Result {
   turnMs = performance.now();
   try {

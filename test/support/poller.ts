@@ -4,9 +4,9 @@ import { within } from "./deadline.ts";
 
 const LIMIT_MS = 5000;
 
-/** A poller that is ready. Linux only. */
-export async function readyPoller(c?: Libc): Promise<Poller> {
-  const poller = Poller.open(c);
+/** A poller that is ready. Linux only. @param nowMs - Its clock, when not the machine's. */
+export async function readyPoller(c?: Libc, nowMs?: () => number): Promise<Poller> {
+  const poller = Poller.open(c, nowMs);
   if (poller === undefined) throw new Error("no descriptors left");
   const { promise, resolve } = Promise.withResolvers<void>();
   poller.whenSettled(resolve);

@@ -6,7 +6,7 @@ import { EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD, type Libc, SOCK_CLOEXEC } 
 const DATA_WORD = process.arch === "x64" ? 1 : 2;
 const EVENT_WORDS = DATA_WORD + 2;
 
-/** The most events that one look reports. More wait for the next turn: so the other users of the event loop get theirs. */
+/** The most events that one look reports. More wait for the next look. */
 const EVENTS_MAX = 64;
 
 export class Epoll {

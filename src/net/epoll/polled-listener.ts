@@ -9,7 +9,7 @@ import { NOBODY } from "./nobody.ts";
 import { PolledSocket, READING } from "./polled-socket.ts";
 import type { Polled, Poller } from "./poller.ts";
 
-/** The most clients that one event accepts. The others of the event loop get their turn, and then the rest is reported. */
+/** The most clients that one event accepts. The others get their turn, and then the rest is reported. */
 const ACCEPTED_MAX = 32;
 /** How soon accepting is tried again when the system has no room for a client, or only errors, in milliseconds. */
 const RETRY_MS = 100;

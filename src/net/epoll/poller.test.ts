@@ -132,20 +132,74 @@ describe.skipIf(libc === undefined)("Poller", () => {
     await serve(heir as Watched);
   });
 
-  test("hundreds that are ready at once are all served, and others of the event loop between them", async () => {
-    const all = Array.from({ length: 400 }, () => watch());
-    let served = 0;
-    const servedAtTurn: number[] = [];
+  /** A poller on whose clock every look takes a millisecond: it looks three times before the others get their turn. */
+  function slowPoller(): Promise<Poller> {
+    let nowMs = 0;
+    return readyPoller(undefined, () => nowMs++);
+  }
+
+  /** How much `count()` has grown from each turn of the event loop to the next, until it is `end`. */
+  function growth(count: () => number, end: number): Promise<number[]> {
+    const { promise, resolve } = Promise.withResolvers<number[]>();
+    const all: number[] = [];
+    let last = count();
     const look = (): void => {
-      servedAtTurn.push(served);
-      if (served < all.length) setImmediate(look);
+      all.push(count() - last);
+      last = count();
+      if (last < end) setImmediate(look);
+      else resolve(all);
     };
-    for (const watched of all) watched.onEvents = () => served++;
     setImmediate(look);
-    await serve(...(all as [Watched, ...Watched[]]));
-    await settled(() => served);
+    return within(promise, 5000, "the last event");
+  }
+
+  test("hundreds that are ready at once are all served, and others of the event loop between them", async () => {
+    const own = await slowPoller();
+    const all = Array.from({ length: 400 }, () => watch(undefined, own));
+    let served = 0;
+    for (const watched of all) watched.onEvents = () => served++;
+    const grown = growth(() => served, all.length);
+    for (const watched of all) watched.send();
+    expect(Math.max(...(await grown))).toBeLessThanOrEqual(3 * 64);
     expect(all.every(({ events }) => events === 1)).toBe(true);
-    expect(servedAtTurn.length).toBeGreaterThan(3);
+    own.close();
+  });
+
+  test("those that are always ready again leave the others of the event loop their turn", async () => {
+    const own = await slowPoller();
+    const busy = Array.from({ length: 5 }, () => watch(undefined, own));
+    let served = 0;
+    for (const watched of busy) {
+      watched.onEvents = () => {
+        if (++served < 100) watched.send();
+      };
+    }
+    const grown = growth(() => served, 100);
+    for (const watched of busy) watched.send();
+    expect(Math.max(...(await grown))).toBeLessThanOrEqual(3 * busy.length);
+    own.close();
+  });
+
+  test("what becomes ready while much is handled is served in the same turn", async () => {
+    const own = await slowPoller();
+    const [first, second] = [watch(undefined, own), watch(undefined, own)];
+    first.onEvents = () => second.send();
+    const grown = growth(() => first.events + second.events, 2);
+    first.send();
+    expect((await grown).filter((count) => count > 0)).toEqual([2]);
+    own.close();
+  });
+
+  test("closed in a later look, it looks no more", async () => {
+    const own = await slowPoller();
+    const watched = watch(undefined, own);
+    watched.onEvents = () => {
+      if (watched.events === 2) own.close();
+      watched.send();
+    };
+    watched.send();
+    await settled(() => watched.events);
+    expect(watched.events).toBe(2);
   });
 
   test("closed by a handler, it serves nobody any more", async () => {

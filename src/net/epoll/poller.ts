@@ -6,17 +6,18 @@
  */
 
 import { type Libc, libc } from "../libc.ts";
-import { inTurn } from "../system-clock.ts";
+import { inTurn, systemClock } from "../system-clock.ts";
 import { Epoll } from "./epoll.ts";
 import { LoopWake, PROBE_ID } from "./loop-wake.ts";
 
 /** What a descriptor is called in the epoll instance: this and its number. */
 const FIRST_ID = PROBE_ID + 1;
 
-/** A look that finds so many events is followed by another one: meanwhile there are probably more. */
+/** A look that finds so many events, or whose events take so long, in milliseconds, is followed by another one … */
 const MANY_EVENTS = 4;
-/** After so many events the rest of the program gets its turn, whatever is ready. */
-const TURN_EVENTS = 128;
+const LONG_LOOK_MS = 0.1;
+/** … until so much time has passed, in milliseconds: then the rest of the program gets its turn, whatever is ready. */
+const LOOKS_MS = 3;
 
 /** Whoever a descriptor's events go to. */
 export interface Polled {
@@ -30,6 +31,7 @@ export interface Polled {
 
 export class Poller {
   readonly #epoll: Epoll;
+  readonly #nowMs: () => number;
   readonly #wake: LoopWake;
   /** By descriptor. BOUNDED by the descriptors of the process. */
   readonly #polled: (Polled | undefined)[] = [];
@@ -39,8 +41,9 @@ export class Poller {
   #isClosed = false;
   #waiting: (() => void)[] = [];
 
-  private constructor(c: Libc, epoll: Epoll) {
+  private constructor(c: Libc, epoll: Epoll, nowMs: () => number) {
     this.#epoll = epoll;
+    this.#nowMs = nowMs;
     const settled = (): void => {
       this.#isSettled = true;
       for (const tell of this.#waiting.splice(0)) reportingFaults(tell);
@@ -48,10 +51,14 @@ export class Poller {
     this.#wake = new LoopWake(c, epoll, () => this.#handleReady(), settled);
   }
 
-  /** A poller, where the system has what it needs. Some turns of the event loop later it is ready, or cannot be. */
-  static open(c: Libc | undefined = libc): Poller | undefined {
+  /**
+   * A poller, where the system has what it needs. Some turns of the event loop later it is ready, or cannot be.
+   *
+   * @param nowMs - Monotonic milliseconds, for how long the rest of the program may have to wait.
+   */
+  static open(c: Libc | undefined = libc, nowMs: () => number = systemClock.nowMs): Poller | undefined {
     const epoll = c === undefined ? undefined : Epoll.open(c);
-    return c === undefined || epoll === undefined ? undefined : new Poller(c, epoll);
+    return c === undefined || epoll === undefined ? undefined : new Poller(c, epoll, nowMs);
   }
 
   /** Whether events are proven to arrive. Nothing may be added before. */
@@ -129,17 +136,22 @@ export class Poller {
   }
 
   /**
-   * Handles what is ready, and what becomes ready meanwhile: to be woken by Bun's loop for it would cost four system calls
-   * instead of one, and the loop's own work. Returns how many events that were.
+   * Handles what is ready, and what probably becomes ready meanwhile: to be woken by Bun's loop for it would cost four system
+   * calls instead of one, and the loop's own work. Returns how many events that were.
    */
   #handleReady(): number {
+    const beganMs = this.#nowMs();
+    let nowMs = beganMs;
     let sum = 0;
-    let count = 0;
-    do {
-      count = inTurn(this.#look);
+    for (;;) {
+      const lookedMs = nowMs;
+      const count = inTurn(this.#look);
       sum += count;
-    } while (count >= MANY_EVENTS && sum < TURN_EVENTS && !this.#isClosed);
-    return sum;
+      if (count <= 0 || this.#isClosed) return sum;
+      nowMs = this.#nowMs();
+      const isMoreLikely = count >= MANY_EVENTS || nowMs - lookedMs >= LONG_LOOK_MS;
+      if (!isMoreLikely || nowMs - beganMs >= LOOKS_MS) return sum;
+    }
   }
 
   readonly #look = (): number => this.#epoll.poll(this.#handleEvent);

@@ -21,7 +21,7 @@ import {
   writePointer,
 } from "./layout.ts";
 
-/** Datagrams that one call takes. What is left comes with the next turn of the event loop, after everybody else's. */
+/** Datagrams that one call takes. What is left comes with the next look, after everybody else's. */
 const COUNT = 32;
 /** The largest datagram that there is, and a few bytes more. */
 const PLACE_BYTES = 65_536;
