@@ -176,7 +176,8 @@ export function sharedIpv4(bytes: Uint8Array, at: number): Uint8Array {
   const place = placeOf(number);
   const known = arrays[place];
   if (known !== undefined && arrayNumbers[place] === number) return known;
-  const array = bytes.slice(at, at + 4);
+  // Not by `slice`, which of a Buffer would be a view.
+  const array = Uint8Array.of(number >>> 24, number >>> 16, number >>> 8, number);
   arrays[place] = array;
   arrayNumbers[place] = number;
   return array;

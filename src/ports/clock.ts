@@ -3,8 +3,8 @@ export interface Clock {
   /** Monotonic milliseconds, for measuring and for deadlines. Its zero means nothing. */
   nowMs(): number;
   /**
-   * `nowMs` as it was when this turn of the event loop began, where that is known: a few milliseconds old at most, and nearly
-   * free. For time limits, and for measuring what takes longer than a turn.
+   * `nowMs` as it was when the events were found that are being handled now, where that is known: a few milliseconds old at
+   * most, and nearly free. For time limits, and for measuring where these few do not matter.
    */
   turnMs(): number;
   /** The time of day in milliseconds since 1970, for logs. It may jump. */

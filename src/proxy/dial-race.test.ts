@@ -14,11 +14,11 @@ interface Options {
   readonly attemptsMax?: number;
   /** Addresses in the order that `sort` brings them into; in any when absent. */
   readonly order?: readonly string[];
+  readonly clock?: ManualClock;
 }
 
 /** A race towards port 80 with everything that it tells its listener. */
-function setUp({ way = {}, denied = [], attemptsMax = 16, order = [] }: Options = {}) {
-  const clock = new ManualClock();
+function setUp({ way = {}, denied = [], attemptsMax = 16, order = [], clock = new ManualClock() }: Options = {}) {
   const dialer = new FakeDialer();
   const told: string[] = [];
   const race = new DialRace(
@@ -43,6 +43,13 @@ function setUp({ way = {}, denied = [], attemptsMax = 16, order = [] }: Options 
   const outcomes = () =>
     race.attempts.map(({ address, startMs, outcome, ms }) => `${startMs} ${address} ${outcome} ${ms}`);
   return { clock, dialer, told, race, outcomes };
+}
+
+/** A clock on which the turn began some time ago. */
+class LateClock extends ManualClock {
+  override turnMs(): number {
+    return this.nowMs() - 8;
+  }
 }
 
 describe("DialRace", () => {
@@ -86,6 +93,16 @@ describe("DialRace", () => {
     dialer.at(1).fail("ECONNREFUSED");
     clock.advance(10);
     expect(outcomes()).toEqual(["0 192.0.2.1 ECONNREFUSED 0", "10 192.0.2.2 ECONNREFUSED 0", "20 192.0.2.3 pending 0"]);
+  });
+
+  test("the next attempt keeps its distance from the moment of the first, not from the turn in which that was", () => {
+    const { clock, dialer, race } = setUp({ clock: new LateClock() });
+    race.start(["192.0.2.1", "192.0.2.2"]);
+    dialer.at(0).fail("ECONNREFUSED");
+    clock.advance(9);
+    expect(dialer.dials.length).toBe(1);
+    clock.advance(1);
+    expect(dialer.dials.length).toBe(2);
   });
 
   test("an answer that comes later joins in", () => {

@@ -37,6 +37,8 @@ export class DialRace implements DialAttemptListener {
   #race: HappyEyeballs | undefined;
   /** What `start` was given, in order. BOUNDED by what the resolver gives. */
   #sorted: readonly string[] = NO_ADDRESSES;
+  /** When the first of them was tried. */
+  #startedMs = Number.NaN;
   /** By number. BOUNDED by attemptsMax. */
   readonly #attempts: DialAttempt[] = [];
   #won: { readonly socket: ConnectedSocket; readonly local: Endpoint } | undefined;
@@ -66,12 +68,14 @@ export class DialRace implements DialAttemptListener {
       return;
     }
     this.#sorted = sorted;
+    // To the moment, and not to the turn: the next attempt keeps its distance from it.
+    this.#startedMs = terms.clock.nowMs();
     this.#isPumping = true;
-    const { startedMs } = this.#dial(0, first);
+    this.#dial(0, first);
     this.#isPumping = false;
     if (this.#race !== undefined) this.#pump();
     else if (!this.#isOver && sorted.length > 1) {
-      const dueMs = startedMs + timing.attemptDelayMs;
+      const dueMs = this.#startedMs + timing.attemptDelayMs;
       this.#timer = terms.clock.setTimer(timing.attemptDelayMs, () => this.#handleDue(dueMs));
     }
   }
@@ -100,7 +104,7 @@ export class DialRace implements DialAttemptListener {
     const sorted = this.#sorted;
     // The order of then: the routing table, which has led to it, may say something else by now.
     const race = this.#newRace((some) => sorted.filter((address) => some.includes(address)));
-    race.handleAddresses([4, 6], sorted, this.#attempts[0]?.startedMs ?? Number.NaN);
+    race.handleAddresses([4, 6], sorted, this.#startedMs);
     // To start the first attempt, which has been done.
     race.pollEvent();
     return race;
@@ -142,7 +146,7 @@ export class DialRace implements DialAttemptListener {
     this.#pump();
   }
 
-  #dial(number: number, address: string): DialAttempt {
+  #dial(number: number, address: string): void {
     const ip = parseIp(address);
     if (ip === undefined) throw new Error(`a resolver gave ${JSON.stringify(address)} for an address`);
     const attempt = new DialAttempt(number, address, this.#options.terms, this);
@@ -150,7 +154,6 @@ export class DialRace implements DialAttemptListener {
     this.#starting = number;
     attempt.start(ip);
     this.#starting = undefined;
-    return attempt;
   }
 
   onAttemptConnected({ number, address }: DialAttempt, socket: ConnectedSocket, local: Endpoint): void {

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, spyOn, test } from "bun:test";
 import fc from "fast-check";
 import { ManualClock } from "../../test/support/manual-clock.ts";
 import { Deadline, SLOT_MS, TimerWheel } from "./timer-wheel.ts";
@@ -50,6 +50,32 @@ describe("TimerWheel", () => {
     clock.advance(2000);
     expect(fired).toEqual(["soon", "late"]);
     expect([wheel.count, clock.pendingCount]).toEqual([0, 0]);
+  });
+
+  test("a bug in one deadline's work leaves the others theirs", () => {
+    const report = spyOn(globalThis, "reportError").mockImplementation(() => undefined);
+    try {
+      const clock = new ManualClock();
+      const wheel = new TimerWheel(clock);
+      const bug = new Error("a bug");
+      const fired: string[] = [];
+      const later = new Deadline(() => fired.push("later"));
+      wheel.set(later, clock.nowMs() + 1000);
+      wheel.set(
+        new Deadline(() => {
+          throw bug;
+        }),
+        clock.nowMs() + 100,
+      );
+      wheel.set(new Deadline(() => fired.push("same slot")), clock.nowMs() + 100);
+      clock.advance(500);
+      wheel.set(later, clock.nowMs() + 2000);
+      clock.advance(3000);
+      expect(fired).toEqual(["same slot", "later"]);
+      expect(report.mock.calls).toEqual([[bug]]);
+    } finally {
+      report.mockRestore();
+    }
   });
 
   test("stopped, it holds no timer and no deadline", () => {

@@ -145,7 +145,15 @@ export class TimerWheel {
       }
       deadline = next;
     }
-    for (const due of this.#due.splice(0)) if (!due.isSet && due.dueMs <= nowMs) due.handleDue(nowMs);
+    for (const due of this.#due.splice(0)) {
+      if (due.isSet || due.dueMs > nowMs) continue;
+      try {
+        due.handleDue(nowMs);
+      } catch (fault) {
+        // A bug of ours, of which the program hears. The others' time has come all the same.
+        reportError(fault);
+      }
+    }
   }
 
   /** BOUNDED by one slot's deadlines; empty outside of `#fireSlot`. */
