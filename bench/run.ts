@@ -9,6 +9,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { SeededRandom } from "../test/support/seeded-random.ts";
 import { build } from "./build.ts";
 import { adopt } from "./children.ts";
 import { thisMachine } from "./machine.ts";
@@ -20,7 +21,7 @@ import { WORKLOADS, type Workload } from "./workloads.ts";
 
 const USAGE = `usage: npm run bench -- [options]
 
-  --quick             fewer workloads, 3 short rounds: about four minutes
+  --quick             fewer workloads, 3 short rounds: about five minutes
   --rounds N          rounds (5)
   --seconds S         how long one sample lasts (1.5)
   --servers A,B       only these: ${SERVERS.map((server) => server.id).join(", ")}
@@ -176,10 +177,14 @@ class Starter {
   }
 }
 
-/** Each round begins with another one, so that nobody always comes after the same other. */
-function rotated<Item>(items: readonly Item[], by: number): readonly Item[] {
-  const at = by % items.length;
-  return [...items.slice(at), ...items.slice(0, at)];
+/** In an order of its own for each round and workload, so that nobody always comes after the same other. */
+function shuffled<Item>(items: readonly Item[], random: SeededRandom): readonly Item[] {
+  const all = [...items];
+  for (let last = all.length - 1; last > 0; last--) {
+    const at = random.below(last + 1);
+    [all[last], all[at]] = [all[at] as Item, all[last] as Item];
+  }
+  return all;
 }
 
 /** Every workload once, not counted: each has code of its own, which is compiled, and memory, which is taken, the first time. */
@@ -198,6 +203,8 @@ async function warmUp(plan: Plan, starter: Starter, originPort: number): Promise
 
 async function runAll(plan: Plan, originPort: number, scratch: string): Promise<Sample[]> {
   const samples: Sample[] = [];
+  // The same order in every run.
+  const random = new SeededRandom(1);
   const starter = new Starter(scratch, originPort);
   const add = async (workload: Workload, server: Server, round: number, instance: RunningServer): Promise<void> => {
     const load = await generate(workload.args(plan.seconds), instance, originPort, workload.needs === "users");
@@ -215,7 +222,7 @@ async function runAll(plan: Plan, originPort: number, scratch: string): Promise<
       for (const workload of plan.workloads) {
         // Each sample wants a server of its own, and seconds of waiting.
         if (workload.fresh && round >= plan.freshRounds) continue;
-        for (const server of rotated(plan.servers, round)) {
+        for (const server of shuffled(plan.servers, random)) {
           if (!suits(workload, server)) continue;
           if (workload.fresh) {
             const instance = await starter.start(server, false, FRESH_CONNECTIONS);

@@ -28,7 +28,11 @@ export class AccessLogOutlet {
     this.#current.write(line);
   }
 
-  /** Takes a request that has ended. Never waits, never throws. */
+  /**
+   * Takes a request that has ended. Never waits.
+   *
+   * @throws {RangeError} for a time that is none; other lines are none the worse for it.
+   */
   writeRecord(record: RequestRecord): void {
     if (!this.#current.isOn) return;
     const line = this.#line;

@@ -5,7 +5,8 @@ import { closeSync, constants, openSync, readFileSync, readSync, renameSync } fr
 import { until } from "../../test/support/deadline.ts";
 import { ManualClock } from "../../test/support/manual-clock.ts";
 import { scratchDir } from "../../test/support/scratch-dir.ts";
-import { GATHER_MS, LineWriter, SLOW_RETRY_MS } from "./line-writer.ts";
+import { LineWriter, SLOW_RETRY_MS } from "./line-writer.ts";
+import { POOLED_GATHER_MS } from "./outlet.ts";
 
 /** A writer on a clock that only the test moves; nothing is to go wrong with it. */
 function open(path: string, queueBytesMax = 1_000_000) {
@@ -30,12 +31,12 @@ describe("a file", () => {
     const { clock, writer } = open(dir.file("log"));
     const text = () => readFileSync(dir.file("log"), "utf8");
     writer.write("first");
-    clock.advance(GATHER_MS);
+    clock.advance(POOLED_GATHER_MS);
     writer.write("during the write");
     await until(() => clock.pendingCount === 1, 5000, "the end of the write");
     expect(text()).toBe("first\n");
     writer.write("after it");
-    clock.advance(GATHER_MS - 1);
+    clock.advance(POOLED_GATHER_MS - 1);
     expect(clock.pendingCount).toBe(1);
     clock.advance(1);
     await until(() => clock.pendingCount === 1, 5000, "the end of the second write");
@@ -98,9 +99,9 @@ describe("a pipe", () => {
     expect(clock.pendingCount).toBe(0);
     for (let i = 0; i < 3; i++) {
       writer.write("line");
-      clock.advance(GATHER_MS);
+      clock.advance(POOLED_GATHER_MS);
       expect(pipe.read().toString()).toBe("line\n");
-      clock.advance(GATHER_MS);
+      clock.advance(POOLED_GATHER_MS);
       expect(clock.pendingCount).toBe(0);
     }
   });
@@ -111,9 +112,9 @@ describe("a pipe", () => {
     const { clock, writer } = open(dir.file("log"));
     const lines = Array.from({ length: 80 }, (_, i) => `${i} ${"€".repeat(333)}`);
     for (const line of lines.slice(0, 40)) writer.write(line);
-    clock.advance(GATHER_MS);
+    clock.advance(POOLED_GATHER_MS);
     for (const line of lines.slice(40)) writer.write(line);
-    clock.advance(GATHER_MS);
+    clock.advance(POOLED_GATHER_MS);
     clock.advance(SLOW_RETRY_MS);
     renameSync(dir.file("log"), dir.file("old"));
     writer.reopen();

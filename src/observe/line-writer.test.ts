@@ -14,7 +14,8 @@ import {
 import { until } from "../../test/support/deadline.ts";
 import { ManualClock } from "../../test/support/manual-clock.ts";
 import { scratchDir } from "../../test/support/scratch-dir.ts";
-import { FAILED_RETRY_MS, GATHER_MS, LineWriter, SLOW_RETRY_MS, type WriterChange } from "./line-writer.ts";
+import { FAILED_RETRY_MS, LineWriter, SLOW_RETRY_MS, type WriterChange } from "./line-writer.ts";
+import { POOLED_GATHER_MS } from "./outlet.ts";
 
 /** A writer on a clock that only the test moves. */
 function open(path: string, queueBytesMax = 1_000_000, immediate = false) {
@@ -55,7 +56,7 @@ describe("a file", () => {
     const lines = ["first", ...numbered(0, 5000), "ü"];
     writer.write("first");
     expect(readFileSync(dir.file("log"), "utf8")).toBe("");
-    clock.advance(GATHER_MS);
+    clock.advance(POOLED_GATHER_MS);
     await until(() => fileLines(dir.file("log")).length === 1, 5000, "the first line");
     for (const line of lines.slice(1)) writer.write(line);
     await writer.close(1000);
@@ -100,7 +101,7 @@ describe("reopen", () => {
       if (index % 1000 === 999) {
         renameSync(dir.file("log"), dir.file(`log.${index}`));
         writer.reopen();
-        clock.advance(GATHER_MS);
+        clock.advance(POOLED_GATHER_MS);
         await until(() => existsSync(dir.file("log")), 5000, "the new file");
       }
     }
@@ -145,7 +146,7 @@ describe("a pipe with a slow reader", () => {
     using reader = fifo(dir.file("pipe"));
     const { clock, changes, writer } = open(dir.file("pipe"));
     for (const line of numbered(0, 1000)) writer.write(line);
-    clock.advance(GATHER_MS);
+    clock.advance(POOLED_GATHER_MS);
     while (!reader.read().includes("\n999 ")) clock.advance(SLOW_RETRY_MS);
     expect(changes).toEqual([]);
     await writer.close(1000);
@@ -175,7 +176,7 @@ test("a reader that goes away and comes back: EPIPE is told once, and nothing ke
   const { clock, changes, writer } = open(path);
   first[Symbol.dispose]();
   writer.write("kept");
-  clock.advance(GATHER_MS);
+  clock.advance(POOLED_GATHER_MS);
   clock.advance(3 * FAILED_RETRY_MS);
   expect(changes).toEqual([{ kind: "failing", code: "EPIPE" }]);
   using second = fifo(path);
@@ -212,7 +213,7 @@ describe("a full disk", () => {
       const { clock, changes, writer } = open(`${mount}/log`);
       const lines = numbered(0, 300);
       for (const line of lines) writer.write(line);
-      clock.advance(GATHER_MS);
+      clock.advance(POOLED_GATHER_MS);
       await until(() => changes.length > 0, 5000, "the disk to be full");
       expect(changes).toEqual([{ kind: "failing", code: "ENOSPC" }]);
       rmSync(`${mount}/ballast`);

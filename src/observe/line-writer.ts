@@ -11,7 +11,7 @@ export interface LineWriterOptions {
   readonly target: OutletTarget;
   /** The most bytes of lines that are kept. */
   readonly queueBytesMax: number;
-  /** Try to write each line at once, as diagnostics must; otherwise lines are gathered for {@link GATHER_MS}. */
+  /** Try to write each line at once, as diagnostics must; otherwise lines are gathered for the outlet's `gatherMs`. */
   readonly immediate: boolean;
   /** Told when writing begins to fail or to lose lines, and when it works again; never once a line. */
   readonly onChange: (change: WriterChange) => void;
@@ -28,11 +28,6 @@ export type WriterChange =
   /** The writer is closed, and these lines, not told of before, were not written. */
   | { readonly kind: "ended-short"; readonly lostLines: number };
 
-/**
- * How long lines are gathered, in milliseconds, to be written together: a write costs as much as hundreds of lines. Longer
- * would be felt by whoever watches the log.
- */
-export const GATHER_MS = 100;
 /** The smallest block, in bytes; also that of an immediate log, where lines only wait when the reader is slow. */
 const BLOCK_BYTES_MIN = 4096;
 /** When to try again where the reader is slow, in milliseconds. */
@@ -140,7 +135,7 @@ export class LineWriter {
   }
 
   #gather(): void {
-    this.#timer ??= this.#clock.setTimer(GATHER_MS, () => this.#endGathering());
+    this.#timer ??= this.#clock.setTimer(this.#outlet.gatherMs, () => this.#endGathering());
   }
 
   #endGathering(): void {

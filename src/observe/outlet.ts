@@ -21,6 +21,8 @@ export type WriteDone = (error: NodeJS.ErrnoException | undefined, bytesWritten:
 export interface Outlet {
   /** How many bytes are best written at once. */
   readonly writeBytes: number;
+  /** How long lines are best gathered to be written together, in milliseconds. */
+  readonly gatherMs: number;
   /** Calls `done` once, perhaps at once. There is one write at a time; `bytes` must not change until then. */
   write(bytes: Uint8Array, done: WriteDone): void;
   close(): void;
@@ -39,6 +41,10 @@ const OPEN_FLAGS = constants.O_WRONLY | constants.O_APPEND | constants.O_NONBLOC
 const PIPE_BYTES = 64 * 1024;
 /** The thread pool costs the same for each write, some 300 µs of CPU, whatever its size. */
 const POOLED_BYTES = 256 * 1024;
+/** So lines are gathered; for longer, whoever watches the log would feel it. */
+export const POOLED_GATHER_MS = 100;
+/** A write to a pipe costs as much as a few lines. */
+export const PIPE_GATHER_MS = 25;
 
 /** @throws The error of `open` or `fstat` when there is no such place. */
 export function openOutlet(target: OutletTarget, { immediate }: OutletOptions): Outlet {
@@ -64,6 +70,7 @@ function openAgain(fd: number): number | undefined {
 /** Regular files: writing may have to wait for the disk, which is not for the event loop to do. */
 class PooledOutlet implements Outlet {
   readonly writeBytes: number = POOLED_BYTES;
+  readonly gatherMs: number = POOLED_GATHER_MS;
   readonly #fd: number;
   readonly #isOwn: boolean;
 
@@ -84,6 +91,7 @@ class PooledOutlet implements Outlet {
 /** Non-blocking descriptors: a write takes what there is room for, or says EAGAIN. */
 class DirectOutlet implements Outlet {
   readonly writeBytes: number = PIPE_BYTES;
+  readonly gatherMs: number = PIPE_GATHER_MS;
   readonly #fd: number;
   readonly #isOwn: boolean;
 
@@ -111,6 +119,7 @@ class DirectOutlet implements Outlet {
 /** The engine's own writer, with one write under way at most, so that it never holds more than we gave it. */
 class SinkOutlet implements Outlet {
   readonly writeBytes: number = PIPE_BYTES;
+  readonly gatherMs: number = PIPE_GATHER_MS;
   readonly #fd: number;
   #sink: Bun.FileSink | undefined;
 

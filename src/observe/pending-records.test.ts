@@ -1,4 +1,4 @@
-import { expect, test } from "bun:test";
+import { expect, spyOn, test } from "bun:test";
 import { ManualClock } from "../../test/support/manual-clock.ts";
 import { requestRecord } from "../../test/support/request-record.ts";
 import { PendingRecords, RECORD_WAIT_MS, RECORDS_MAX } from "./pending-records.ts";
@@ -42,4 +42,23 @@ test("flushed, they are written at once, and only once", () => {
   clock.advance(RECORD_WAIT_MS);
   expect(ports).toEqual([1]);
   expect(clock.pendingCount).toBe(0);
+});
+
+test("a record of which no line can be made is told of once, and the others have theirs", () => {
+  const report = spyOn(globalThis, "reportError").mockImplementation(() => undefined);
+  try {
+    const ports: number[] = [];
+    const bug = new Error("a bug");
+    const pending = new PendingRecords(new ManualClock(), ({ clientPort }) => {
+      if (clientPort === 2) throw bug;
+      ports.push(clientPort);
+    });
+    for (const clientPort of [1, 2, 3]) pending.push(requestRecord({ clientPort }));
+    pending.flush();
+    pending.flush();
+    expect(ports).toEqual([1, 3]);
+    expect(report.mock.calls).toEqual([[bug]]);
+  } finally {
+    report.mockRestore();
+  }
 });

@@ -38,7 +38,13 @@ export class PendingRecords {
   }
 
   #writeAll(): void {
-    for (const record of this.#records) this.#write(record);
-    this.#records.length = 0;
+    for (const record of this.#records.splice(0)) {
+      try {
+        this.#write(record);
+      } catch (fault) {
+        // A bug of ours: the others' lines are no less wanted, and this one would not get better by a second try.
+        reportError(fault);
+      }
+    }
   }
 }
