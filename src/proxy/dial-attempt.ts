@@ -31,7 +31,7 @@ export class DialAttempt implements DialListener {
   readonly number: number;
   readonly address: string;
   /** On the clock: the turn in which it began. */
-  readonly startedMs: number;
+  readonly #startedMs: number;
   readonly #terms: DialTerms;
   readonly #listener: DialAttemptListener;
   #outcome = PENDING;
@@ -44,7 +44,7 @@ export class DialAttempt implements DialListener {
     this.address = address;
     this.#terms = terms;
     this.#listener = listener;
-    this.startedMs = terms.clock.turnMs();
+    this.#startedMs = terms.clock.turnMs();
   }
 
   /** Judges the address and starts to connect to it. @param ip - The address, 4 or 16 bytes. */
@@ -77,17 +77,13 @@ export class DialAttempt implements DialListener {
   }
 
   get record(): AttemptRecord {
-    const startMs = rounded(this.startedMs - this.#terms.beganMs);
+    const startMs = rounded(this.#startedMs - this.#terms.beganMs);
     return { address: this.address, startMs, outcome: this.#outcome, ms: this.#ms };
-  }
-
-  get outcome(): string {
-    return this.#outcome;
   }
 
   #note(outcome: string): void {
     this.#outcome = outcome;
-    this.#ms = rounded(this.#terms.clock.turnMs() - this.startedMs);
+    this.#ms = rounded(this.#terms.clock.turnMs() - this.#startedMs);
   }
 }
 
